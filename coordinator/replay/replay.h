@@ -1,0 +1,26 @@
+// Replay: verified segments in, audio out, one channel per participant, silence where a gap is.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "coordinator/ingest/archive.h"
+#include "turret/v1/access.pb.h"
+
+namespace turret::coordinator {
+
+/// Gets the output piece by piece; an error stops the replay.
+using ChunkSink = std::function<absl::Status(const v1::PlayChunk&)>;
+
+/// Writes the ledger entry (who, what, why), then the header, then the audio. WAV: 8 kHz (the stream's clock rate),
+/// 16 bit, all streams of one participant in one channel, placed by their time maps against the call's start. Ogg Opus:
+/// the kept frames when the policy is opus and there is one channel, else encoded from the WAV. RAW: payloads of one
+/// stream in sequence, as sent, nothing else.
+/// Errors: InvalidArgument without a reason or with a stream that is not the call's; NotFound; DataLoss when a segment
+/// does not verify. No entry, no audio: an error of the ledger is returned before any byte.
+[[nodiscard]] absl::Status Play(Archive& archive, const v1::PlayRequest& request, const std::string& who,
+                                const std::string& certificate_digest, const ChunkSink& sink);
+
+}  // namespace turret::coordinator

@@ -1,0 +1,23 @@
+// What the session layer needs of the receive path: ports for streams.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "storage/base/ids.h"
+
+namespace turret::node {
+
+/// Threading: every method from any thread.
+class MediaPorts {
+ public:
+  virtual ~MediaPorts() = default;
+  /// Binds an even UDP port for RTP (and its odd neighbour for RTCP) and begins to receive for `stream`; returns the
+  /// RTP port. Errors: ResourceExhausted when no port is free.
+  virtual absl::StatusOr<uint16_t> Open(StreamId stream) = 0;
+  /// Reads what is still in the socket's buffer into the spool, then closes it. On return no further datagram of
+  /// this stream is appended. The freed port rests for 60 s.
+  virtual void Close(StreamId stream) = 0;
+};
+
+}  // namespace turret::node

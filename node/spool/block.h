@@ -1,0 +1,77 @@
+// What stands in the spool: datagrams as they arrived, unit keys, facts. Committed in blocks, one sealed box each;
+// everything behind the spool reads blocks, whether they come from memory or from disk.
+//
+// Plaintext of a block: record*; record = kind, u8 | length, u32 | fields. FORMAT.md, "Spool".
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/base/attributes.h"
+#include "absl/status/status.h"
+#include "storage/base/bytes.h"
+#include "storage/base/ids.h"
+#include "storage/base/secret.h"
+#include "turret/v1/capture.pb.h"
+
+namespace turret::node {
+
+/// Where a datagram came from: IPv4 as mapped IPv6.
+struct SourceAddress {
+  std::array<uint8_t, 16> address{};
+  uint16_t port = 0;
+  auto operator<=>(const SourceAddress&) const = default;
+};
+
+/// A datagram on a stream's port, RTP header included. `bytes` is borrowed from the block or the caller.
+struct Datagram {
+  StreamId stream;
+  int64_t arrival_utc_ns = 0;  // Kernel receive timestamp: the documented point (RTS 25 Art. 4).
+  SourceAddress source;
+  Bytes bytes;
+};
+
+/// A new unit: its key stays with the audio in the spool, so that a backlog can be sealed later.
+struct UnitKeyRecord {
+  UnitId unit;
+  CallId call;
+  std::string storage_class;
+  std::string day;
+  SecretKey key;
+};
+
+/// Handed each record of a block, in order, with its position (strictly growing over the life of the spool).
+class RecordVisitor {
+ public:
+  virtual ~RecordVisitor() = default;
+  virtual void OnDatagram(uint64_t position, const Datagram& datagram) = 0;
+  virtual void OnUnitKey(uint64_t position, UnitKeyRecord unit) = 0;
+  virtual void OnFact(uint64_t position, v1::Fact fact) = 0;
+};
+
+/// A committed block in clear, in memory only. Immutable, shared between threads; wiped when it goes.
+class Block {
+ public:
+  Block(uint64_t position, Buffer plaintext) : position_(position), plaintext_(std::move(plaintext)) {}
+  ~Block();
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
+
+  uint64_t position() const { return position_; }  // Of its first record; a record's is this plus its offset.
+  uint64_t end_position() const { return position_ + plaintext_.size(); }
+  Bytes plaintext() const { return plaintext_; }
+  /// Errors: DataLoss when the plaintext is not a row of whole records.
+  [[nodiscard]] absl::Status Visit(RecordVisitor& visitor) const;
+
+ private:
+  uint64_t position_;
+  Buffer plaintext_;
+};
+
+/// Appends one record to a block's plaintext.
+void AppendDatagramRecord(Buffer& plaintext, const Datagram& datagram);
+void AppendUnitKeyRecord(Buffer& plaintext, const UnitKeyRecord& unit);
+void AppendFactRecord(Buffer& plaintext, const v1::Fact& fact);
+
+}  // namespace turret::node

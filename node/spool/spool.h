@@ -1,0 +1,88 @@
+// The node's local log: each datagram as it arrived, encrypted, group-committed. From a commit on, a killed process, a
+// dead network or a slow coordinator lose nothing. Everything behind the spool consumes it as a log, from memory
+// when it keeps up and from disk when it is behind: capture never waits for it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "absl/base/attributes.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "node/spool/block.h"
+#include "storage/base/clock.h"
+#include "storage/base/file.h"
+#include "storage/base/random.h"
+#include "storage/base/secret.h"
+
+namespace turret::node {
+
+inline constexpr absl::Duration kCommitInterval = absl::Milliseconds(100);
+inline constexpr uint64_t kExtentBytes = uint64_t{64} * 1024 * 1024;
+
+struct SpoolOptions {
+  std::string directory;
+  uint64_t bytes_max = uint64_t{8} * 1024 * 1024 * 1024;    // Quota on disk; over it, Append fails.
+  uint64_t memory_bytes_max = uint64_t{256} * 1024 * 1024;  // Committed blocks kept for readers that keep up.
+};
+
+struct SpoolStats {
+  uint64_t bytes_used = 0;       // Extents on disk.
+  uint64_t bytes_max = 0;
+  uint64_t position_end = 0;     // Of the last record appended.
+  uint64_t position_durable = 0;
+  uint64_t position_trimmed = 0;
+  absl::Duration last_commit;    // How long the last commit took.
+  uint64_t commits = 0;
+};
+
+/// Threading: every method from any thread. `environment`, `clock` and `random` must outlive it.
+class Spool {
+ public:
+  /// Opens the directory. Extents of an earlier process are kept untouched and read first: a reader begins at the
+  /// oldest record not yet trimmed. `key` opens and seals; the new process writes new extents only, each under a
+  /// fresh extent key that is wrapped under `key`. Errors: DataLoss when an old extent does not open with `key`
+  /// (moved aside as *.unopened, alarmed; never deleted).
+  static absl::StatusOr<std::unique_ptr<Spool>> Open(const SpoolOptions& options,
+                                                     Environment& environment ABSL_ATTRIBUTE_LIFETIME_BOUND,
+                                                     SecretKey key, Clock& clock ABSL_ATTRIBUTE_LIFETIME_BOUND,
+                                                     Random& random ABSL_ATTRIBUTE_LIFETIME_BOUND);
+
+  /// Each returns the record's position: in memory, NOT on disk; a Commit makes it durable.
+  /// Errors: ResourceExhausted when the quota is full (the caller counts a drop, `spool_full`). Never waits for the
+  /// disk.
+  [[nodiscard]] absl::Status AppendDatagrams(std::span<const Datagram> datagrams);
+  absl::StatusOr<uint64_t> AppendFact(const v1::Fact& fact);
+  absl::StatusOr<uint64_t> AppendUnitKey(const UnitKeyRecord& unit);
+
+  /// Writes and syncs all that was appended before the call, then hands it to the readers. The spool's own thread
+  /// calls it every kCommitInterval once Start() was called; tests call it themselves.
+  [[nodiscard]] absl::Status Commit();
+  /// Waits until everything below `position` is durable. Errors: DeadlineExceeded.
+  [[nodiscard]] absl::Status WaitDurable(uint64_t position, absl::Duration timeout);
+  void Start();
+  void Stop();
+
+  /// The next committed block from `position` on; waits up to `timeout`, null pointer then. One reader at a time.
+  absl::StatusOr<std::shared_ptr<const Block>> Read(uint64_t position, absl::Duration timeout);
+  /// First position that a new reader starts at.
+  uint64_t Oldest() const;
+  /// Everything below `position` is acknowledged by the coordinator: extents that hold nothing else are removed.
+  [[nodiscard]] absl::Status Trim(uint64_t position);
+
+  SpoolStats Stats() const;
+  ~Spool();
+
+ private:
+  struct State;
+  explicit Spool(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// The key that seals the spool and the node's other local files: 32 bytes in a root-only file, which belongs on a
+/// tmpfs (it survives kill -9, not a reboot). Made when missing.
+absl::StatusOr<SecretKey> LoadOrMakeNodeKey(Environment& environment, const std::string& path, Random& random);
+
+}  // namespace turret::node

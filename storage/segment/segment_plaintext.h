@@ -1,0 +1,51 @@
+// Plaintext of a segment: opening, 32 random bytes | length of body, u32 | SegmentBody (archive.proto) | media bytes.
+// The media bytes stand in one run at the end, so that a shell can cut them out of an exported plaintext.
+#pragma once
+
+#include <vector>
+
+#include "absl/base/attributes.h"
+#include "absl/status/statusor.h"
+#include "storage/base/bytes.h"
+#include "storage/base/random.h"
+#include "turret/v1/archive.pb.h"
+
+namespace turret {
+
+/// One row of the packet table.
+struct PacketRow {
+  int64_t sequence = 0;    // Extended (RFC 3550 A.1).
+  int64_t timestamp = 0;   // Extended RTP timestamp, ticks.
+  int64_t arrival_utc_ns = 0;
+  uint32_t payload_bytes = 0;
+  uint32_t payload_digest = 0;
+  bool marker = false;
+  bool while_paused = false;
+};
+
+struct FrameRow {
+  int64_t timestamp = 0;   // Extended RTP timestamp of the first sample.
+  uint32_t frame_bytes = 0;
+  uint32_t duration_samples = 0;
+  bool starts_run = false;
+};
+
+/// The tables, delta coded as archive.proto says.
+void EncodePackets(const std::vector<PacketRow>& rows, v1::PacketTable& table);
+void EncodeFrames(const std::vector<FrameRow>& rows, v1::FrameTable& table);
+/// Errors: InvalidArgument when the columns differ in length, or there are more than 10,000 rows.
+absl::StatusOr<std::vector<PacketRow>> DecodePackets(const v1::PacketTable& table);
+absl::StatusOr<std::vector<FrameRow>> DecodeFrames(const v1::FrameTable& table);
+
+/// Builds the plaintext with a fresh opening.
+Buffer BuildPlaintext(const v1::SegmentBody& body, Bytes media, Random& random);
+
+struct Plaintext {
+  v1::SegmentBody body;
+  Bytes media;  // Into the caller's buffer.
+};
+/// Errors: InvalidArgument when the lengths do not fit, the body does not parse, or the tables do not account for
+/// every media byte.
+absl::StatusOr<Plaintext> ParsePlaintext(Bytes plaintext ABSL_ATTRIBUTE_LIFETIME_BOUND);
+
+}  // namespace turret
