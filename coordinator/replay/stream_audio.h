@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "coordinator/ingest/archive.h"
 #include "storage/segment/segment_plaintext.h"
+#include "turret/v1/access.pb.h"
 
 namespace turret::coordinator {
 

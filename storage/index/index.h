@@ -26,6 +26,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "storage/base/digest.h"
 #include "storage/base/ids.h"
 #include "storage/base/secret.h"
 #include "turret/v1/index.pb.h"
