@@ -45,11 +45,17 @@ class Environment {
   /// Creates a new file (mode 0600) for appending; AlreadyExists when it exists. Its directory entry is durable
   /// only after SyncDirectory.
   virtual absl::StatusOr<std::unique_ptr<AppendFile>> CreateForAppend(const std::string& path) = 0;
+  /// As CreateForAppend, with room for `bytes` set aside on the disk: the file is that long at once and reads as
+  /// zeros, Append writes from its beginning (and past the room when it must), size_bytes() counts what was
+  /// appended. Syncs are then cheap. ResourceExhausted when there is no room.
+  virtual absl::StatusOr<std::unique_ptr<AppendFile>> CreatePreallocated(const std::string& path,
+                                                                         uint64_t bytes) = 0;
   /// Opens an existing file for appending at its end.
   virtual absl::StatusOr<std::unique_ptr<AppendFile>> OpenForAppend(const std::string& path) = 0;
   virtual absl::StatusOr<std::unique_ptr<ReadFile>> OpenForRead(const std::string& path) = 0;
   virtual absl::StatusOr<Buffer> ReadAll(const std::string& path) = 0;
-  /// Replaces `path` as a whole: temporary file, sync, rename, sync of the directory. Durable on return.
+  /// Replaces `path` as a whole: temporary file (`path`.tmp), sync, rename, sync of the directory. Durable on
+  /// return. One writer a path.
   [[nodiscard]] virtual absl::Status WriteAtomically(const std::string& path, Bytes bytes) = 0;
   /// Creates the directory and its parents, mode 0700, durable on return. OK when it exists.
   [[nodiscard]] virtual absl::Status CreateDirectories(const std::string& path) = 0;
@@ -58,6 +64,8 @@ class Environment {
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& directory) = 0;
   virtual bool Exists(const std::string& path) = 0;
   [[nodiscard]] virtual absl::Status Remove(const std::string& path) = 0;
+  /// Within one directory, replacing `to`; durable on return.
+  [[nodiscard]] virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
   /// Sets the flag. Unimplemented when the file system has none, PermissionDenied without the privilege: callers
   /// record which protection a file really has and go on.
   [[nodiscard]] virtual absl::Status Protect(const std::string& path, Protection protection) = 0;
@@ -68,6 +76,7 @@ class Environment {
 class PosixEnvironment final : public Environment {
  public:
   absl::StatusOr<std::unique_ptr<AppendFile>> CreateForAppend(const std::string& path) override;
+  absl::StatusOr<std::unique_ptr<AppendFile>> CreatePreallocated(const std::string& path, uint64_t bytes) override;
   absl::StatusOr<std::unique_ptr<AppendFile>> OpenForAppend(const std::string& path) override;
   absl::StatusOr<std::unique_ptr<ReadFile>> OpenForRead(const std::string& path) override;
   absl::StatusOr<Buffer> ReadAll(const std::string& path) override;
@@ -77,11 +86,14 @@ class PosixEnvironment final : public Environment {
   absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override;
   bool Exists(const std::string& path) override;
   absl::Status Remove(const std::string& path) override;
+  absl::Status Rename(const std::string& from, const std::string& to) override;
   absl::Status Protect(const std::string& path, Protection protection) override;
   absl::StatusOr<Protection> ReadProtection(const std::string& path) override;
 };
 
 /// "a/b" of "a" and "b".
 std::string JoinPath(std::string_view directory, std::string_view name);
+/// "a" of "a/b", "." of "b".
+std::string DirectoryOf(const std::string& path);
 
 }  // namespace turret
