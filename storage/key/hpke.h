@@ -1,5 +1,5 @@
 // HPKE (RFC 9180), base mode, single shot: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM. On OpenSSL's
-// primitives; checked with the RFC's vectors (A.1 uses AES-128: the key schedule is checked with it, see the test).
+// primitives; checked with the CFRG's vectors of the RFC for this very suite.
 #pragma once
 
 #include <array>

@@ -1,0 +1,77 @@
+#include "storage/key/intake.h"
+
+#include <algorithm>
+
+#include "fmt/format.h"
+#include "storage/base/status.h"
+#include "storage/key/hpke.h"
+#include "storage/key/names.h"
+
+namespace turret {
+namespace {
+
+constexpr std::string_view kInfo = "turret unit key v1";
+
+absl::Status Check(const UnitNames& names) {
+  TURRET_RETURN_IF_ERROR(CheckClassName(names.storage_class));
+  return CheckDay(names.day);
+}
+
+Buffer Aad(const UnitNames& names) {
+  Buffer aad = ToBuffer(names.unit.bytes());
+  Append(aad, names.call.bytes());
+  Append(aad, AsBytes(names.storage_class));
+  aad.resize(2 * kIdBytes + kClassBytesMax);
+  Append(aad, AsBytes(names.day));
+  return aad;
+}
+
+absl::StatusOr<X25519Public> PublicKeyFrom(std::string_view raw) {
+  X25519Public key{};
+  if (raw.size() != key.size())
+    return absl::InvalidArgumentError(
+        fmt::format("X25519 public key: {} bytes, want {}", raw.size(), key.size()));
+  std::copy(raw.begin(), raw.end(), key.begin());
+  return key;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::UnitOpened> SealUnitKey(const UnitNames& names, const SecretKey& unit_key,
+                                           const v1::IntakeKey& intake, Random& random) {
+  TURRET_RETURN_IF_ERROR(Check(names));
+  TURRET_ASSIGN_OR_RETURN(const X25519Public recipient, PublicKeyFrom(intake.public_key()));
+  TURRET_ASSIGN_OR_RETURN(const HpkeSealed sealed,
+                          HpkeSeal(recipient, kInfo, Aad(names), unit_key.bytes(), random));
+  v1::UnitOpened message;
+  message.set_unit_id(names.unit.ToProto());
+  message.set_call_id(names.call.ToProto());
+  message.set_storage_class(names.storage_class);
+  message.set_day(names.day);
+  message.set_intake_key_id(intake.key_id());
+  message.set_encapsulated_key(ToString(sealed.encapsulated_key));
+  message.set_sealed_key(ToString(sealed.ciphertext));
+  return message;
+}
+
+absl::StatusOr<UnitNames> UnitNamesOf(const v1::UnitOpened& message) {
+  UnitNames names;
+  TURRET_ASSIGN_OR_RETURN(names.unit, UnitId::FromProto(message.unit_id()));
+  TURRET_ASSIGN_OR_RETURN(names.call, CallId::FromProto(message.call_id()));
+  names.storage_class = message.storage_class();
+  names.day = message.day();
+  TURRET_RETURN_IF_ERROR(Check(names));
+  return names;
+}
+
+absl::StatusOr<SecretKey> OpenUnitKey(const v1::UnitOpened& message, const SecretKey& intake_private) {
+  TURRET_ASSIGN_OR_RETURN(const UnitNames names, UnitNamesOf(message));
+  TURRET_ASSIGN_OR_RETURN(const X25519Public encapsulated, PublicKeyFrom(message.encapsulated_key()));
+  TURRET_ASSIGN_OR_RETURN(
+      Buffer raw, HpkeOpen(intake_private, encapsulated, kInfo, Aad(names), AsBytes(message.sealed_key())));
+  absl::StatusOr<SecretKey> key = SecretKey::From(raw);
+  Wipe(raw);
+  return key;
+}
+
+}  // namespace turret
