@@ -40,8 +40,10 @@ class NodeMetrics {
   void ClockDivergence(absl::Duration divergence);             // turret_clock_divergence_seconds
   void BrokenInvariant(std::string_view condition);            // turret_broken_invariants_total{condition}
 
-  /// Serves /metrics on "host:port". Errors: Unavailable when the port cannot be bound.
+  /// Serves /metrics on "host:port", and nothing else; port 0: the kernel chooses. Once.
+  /// Errors: InvalidArgument (no such address), Unavailable when the port cannot be bound.
   [[nodiscard]] absl::Status Serve(const std::string& address);
+  uint16_t port() const;  // Bound by Serve; 0 before.
 
  private:
   struct State;
@@ -72,7 +74,9 @@ class CoordinatorMetrics {
   void AccessRefused(std::string_view why);                    // turret_access_refused_total{why}
   void WormClaim(bool immutable);                              // turret_archive_immutable
 
+  /// As NodeMetrics::Serve.
   [[nodiscard]] absl::Status Serve(const std::string& address);
+  uint16_t port() const;
 
  private:
   struct State;
