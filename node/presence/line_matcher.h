@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "turret/v1/capture.pb.h"
@@ -13,16 +14,17 @@ struct CallTraits {
   std::vector<std::string> aors;    // Of its participants.
   std::vector<std::string> labels;  // Of its media lines.
   std::string device;
-  std::string source;               // Address, without port.
+  std::string source;  // Address, without port.
 };
 
 struct LineMatch {
-  const v1::Line* line;             // Into the enrolment.
+  const v1::Line* line;  // Into the enrolment.
   v1::Matcher::Field by;
-  std::string value;                // What matched: for AOR, the participant who is the line's own trader.
+  std::string value;  // What matched: for AOR, the participant who is the line's own trader.
 };
 
-/// All lines that match, in the enrolment's order, each by its first matcher that fits; retired lines never do.
+/// All lines that match, in the enrolment's order, each by its first matcher that fits; retired lines never
+/// do.
 std::vector<LineMatch> MatchLines(const v1::Enrolment& enrolment, const CallTraits& traits);
 
 /// Case-insensitive; `*` stands for any run of characters.

@@ -1,14 +1,19 @@
-// Presence: once an interval the node states what it listened on and which channels were in session. Lines that were
-// not busy were idle. The record goes to the spool like everything else, and becomes one ledger entry.
+// Presence: once an interval the node states what it listened on and which channels were in session. Lines
+// that were not busy were idle. The record goes to the spool like everything else, and becomes one ledger
+// entry.
+//
+// Every instant that ends up in the books (an answer, an end, an interval's bound) is taken here, under one
+// lock, and never runs backwards: so no presence record can state as idle what a call states as its own, and
+// the records of a run abut to the nanosecond also when the wall clock is set.
 #pragma once
 
-#include <functional>
 #include <map>
-#include <memory>
+#include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
-#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "storage/base/clock.h"
@@ -18,20 +23,34 @@
 
 namespace turret::node {
 
+/// What a presence record states besides the lines.
+struct NodeCounts {
+  v1::PacketCounts packets;
+  uint32_t sessions = 0;
+  ClockState clock{};
+};
+
 /// Thread-safe.
 class Presence {
  public:
-  Presence(NodeId node, RunId run, Clock& clock, Random& random);
+  Presence(NodeId node, RunId run, Clock& clock ABSL_ATTRIBUTE_LIFETIME_BOUND,
+           Random& random ABSL_ATTRIBUTE_LIFETIME_BOUND);
 
-  /// The node begins to listen under this enrolment; closes the running interval. Returns the record to append, if
-  /// an interval was running.
-  std::vector<v1::Fact> SetEnrolment(uint64_t version, absl::Time at);
-  /// A call occupies both channels of a line from its answer to its end.
-  void Begin(LineId line, absl::Time at);
-  void End(LineId line, absl::Time at);
+  /// The node listens under this enrolment from now on; closes the running interval. Returns the record to
+  /// append, none if no interval was running.
+  std::vector<v1::Fact> SetEnrolment(uint64_t version, const NodeCounts& counts);
+  /// A call occupies both channels of its lines from its answer to its end. Returns the instant, whole
+  /// nanoseconds.
+  absl::Time Begin(const std::vector<LineId>& lines);
+  absl::Time End(const std::vector<LineId>& lines);
+  /// The instant that a fact about a running call carries.
+  absl::Time Now();
   void CountRefused(std::string_view reason);
-  /// Closes the running interval at `at` and begins the next.
-  std::vector<v1::Fact> Close(absl::Time at, const v1::PacketCounts& counts, uint32_t sessions);
+  /// Closes the running interval and begins the next. Returns the record to append, none when the node does
+  /// not listen or no time has passed.
+  std::vector<v1::Fact> Close(const NodeCounts& counts);
+  /// The same, and the node listens no more.
+  std::vector<v1::Fact> Stop(const NodeCounts& counts);
 
  private:
   struct Busy {
@@ -39,6 +58,11 @@ class Presence {
     absl::Time since;
     std::vector<v1::Interval> done;
   };
+  absl::Time Tick() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<v1::Fact> CloseLocked(absl::Time at, const NodeCounts& counts)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FillBusy(absl::Time at, v1::Presence& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const NodeId node_;
   const RunId run_;
   Clock& clock_;
@@ -48,6 +72,7 @@ class Presence {
   bool listening_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t version_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Time begin_ ABSL_GUARDED_BY(mutex_);
+  absl::Time latest_ ABSL_GUARDED_BY(mutex_) = absl::UnixEpoch();
   std::map<LineId, Busy> busy_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, uint64_t> refused_ ABSL_GUARDED_BY(mutex_);
 };
