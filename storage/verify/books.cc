@@ -1,0 +1,60 @@
+#include "storage/verify/books.h"
+
+#include "fmt/format.h"
+#include "storage/verify/folder.h"
+
+namespace turret::verify {
+namespace {
+
+constexpr std::string_view kMagic = "TRTBOOK1";
+
+// The id stands in record 0.
+std::string IdInFile(const std::string& archive, const std::string& file, Report& report) {
+  const auto reader = RecordReader::Open(archive, file, kMagic, report);
+  if (!reader) return "";
+  const std::optional<Record> first = reader->Next(reader->size_bytes());
+  v1::BookRecord record;
+  if (!first || !record.ParseFromArray(first->payload.data(), static_cast<int>(first->payload.size())))
+    return "";
+  return record.header().book_id();
+}
+
+void CheckHeader(const Place& place, const v1::BookHeader& header, const LedgerFacts& facts, Report& report) {
+  if (header.format_version() != 1 || header.hash_algorithm() != "sha256" ||
+      header.seal_algorithm() != "hkdf-sha256+aes-256-gcm")
+    report.Add(place, "the book's version or algorithms are not known");
+  if (header.ledger_id() != facts.ledger_id) report.Add(place, "the book belongs to another ledger");
+  const std::string begin = fmt::format("books/{}/{}.", header.book_class(), header.day());
+  if (!place.file.starts_with(begin) || !place.file.ends_with(".book"))
+    report.Add(place, "the book lies under another class or day than its header names");
+}
+
+void Look(const ContainerRecord& at, const LedgerFacts& facts, Report& report,
+          const std::function<void(const Place&, const v1::BookRecord&)>& visit) {
+  v1::BookRecord record;
+  if (!record.ParseFromArray(at.payload.data(), static_cast<int>(at.payload.size())) ||
+      record.has_header() != (at.number == 0) || record.record_case() == v1::BookRecord::RECORD_NOT_SET)
+    return report.Add(at.place, "is no record of a key book");
+  if (record.has_header()) CheckHeader(at.place, record.header(), facts, report);
+  if (record.has_key()) ++report.counts.keys;
+  if (visit) visit(at.place, record);
+}
+
+}  // namespace
+
+void CheckBooks(const std::string& archive, const LedgerFacts& facts, bool running, Report& report,
+                const std::function<void(const Place&, const v1::BookRecord&)>& visit) {
+  const auto files = FilesUnder(archive, "books", report);
+  const auto id_of = [&](const std::string& file) { return IdInFile(archive, file, report); };
+  for (const auto& [file, states] : MatchFiles(files, facts.books, "key book", running, report, id_of)) {
+    ++report.counts.books;
+    const auto reader = RecordReader::Open(archive, file, kMagic, report);
+    if (!reader) continue;
+    CheckContainer(*reader, *states, running, report, [&](const ContainerRecord& record) {
+      Look(record, facts, report, visit);
+      return LeafHash({record.payload});
+    });
+  }
+}
+
+}  // namespace turret::verify

@@ -1,0 +1,130 @@
+#include "storage/verify/container.h"
+
+#include <map>
+
+#include "fmt/format.h"
+
+namespace turret::verify {
+namespace {
+
+// States only grow, and none follows the closing one.
+bool CheckStates(const std::string& file, const std::vector<State>& states, Report& report) {
+  bool ok = true;
+  for (size_t i = 0; i < states.size(); ++i) {
+    const State& now = states[i];
+    const bool follows = i == 0 || (!states[i - 1].closed && states[i - 1].tail_bytes == 0 &&
+                                    now.leaves >= states[i - 1].leaves && now.bytes >= states[i - 1].bytes);
+    if (follows && now.leaves > 0 && (now.tail_bytes == 0 || now.closed)) continue;
+    report.Add({.file = file, .entry = now.entry}, "the state in the entry cannot follow the one before it");
+    ok = false;
+  }
+  return ok;
+}
+
+class Walk {
+ public:
+  Walk(RecordReader& reader, const std::vector<State>& states, Report& report)
+      : reader_(reader), states_(states), report_(report) {}
+
+  void Run(const std::function<Hash(const ContainerRecord&)>& leaf) {
+    const uint64_t end = states_.back().bytes;
+    while (state_ < states_.size() && reader_.offset_bytes() < end) {
+      const std::optional<Record> record = reader_.Next(end);
+      if (!record) break;
+      const Place place{
+          .file = reader_.file(), .record = record->number, .offset_bytes = record->offset_bytes};
+      if (!record->check_fits) {
+        report_.Add(place, "the record's check bytes do not fit");
+        if (++broken_ > 1) break;  // Out of step: what follows are no records.
+      } else {
+        broken_ = 0;
+      }
+      tree_.Append(leaf({record->number, place, record->payload, states_[state_].entry}));
+      CompareStates();
+    }
+    if (state_ < states_.size() && reader_.offset_bytes() < end)
+      report_.Add(
+          {.file = reader_.file(),
+           .record = tree_.leaves(),
+           .offset_bytes = reader_.offset_bytes(),
+           .entry = states_[state_].entry},
+          reader_.size_bytes() < end
+              ? fmt::format("the file ends at {}, and the entry states {} bytes", reader_.size_bytes(), end)
+              : "there is no whole record here");
+  }
+
+ private:
+  void CompareStates() {
+    for (; state_ < states_.size() && states_[state_].leaves == tree_.leaves(); ++state_) {
+      const State& state = states_[state_];
+      const bool fits = Equal(tree_.Root(), state.root) && reader_.offset_bytes() == state.bytes;
+      if (fits) {
+        good_leaves_ = tree_.leaves();
+      } else if (!told_) {
+        told_ = true;
+        report_.Add(
+            {.file = reader_.file(), .record = good_leaves_, .entry = state.entry},
+            fmt::format("records {} to {} are not what the entry states: the root or the length does not fit",
+                        good_leaves_, tree_.leaves() - 1));
+      }
+    }
+  }
+
+  RecordReader& reader_;
+  const std::vector<State>& states_;
+  Report& report_;
+  MerkleRoot tree_;
+  size_t state_ = 0;  // The next one to compare with.
+  uint64_t good_leaves_ = 0;
+  int broken_ = 0;
+  bool told_ = false;
+};
+
+void CheckTail(RecordReader& reader, const State& last, bool running, Report& report) {
+  if (reader.size_bytes() < last.bytes) return;  // Told already.
+  const uint64_t tail = reader.size_bytes() - last.bytes;
+  const Place place{.file = reader.file(), .offset_bytes = last.bytes, .entry = last.entry};
+  if (tail == 0 && last.tail_bytes == 0) return;
+  if (running && !last.closed) {
+    report.counts.uncovered_bytes += tail;
+  } else if (tail != last.tail_bytes) {
+    report.Add(place, fmt::format("{} bytes behind the last record, and the entry states {}", tail,
+                                  last.tail_bytes));
+  } else if (const auto hash = reader.HashFrom(last.bytes); !hash || !Equal(*hash, last.tail_digest)) {
+    report.Add(place, "the digest of the bytes behind the last record does not fit");
+  }
+}
+
+}  // namespace
+
+void CheckContainer(RecordReader& reader, const std::vector<State>& states, bool running, Report& report,
+                    const std::function<Hash(const ContainerRecord&)>& leaf) {
+  CheckStates(reader.file(), states, report);
+  Walk(reader, states, report).Run(leaf);
+  CheckTail(reader, states.back(), running, report);
+}
+
+std::vector<std::pair<std::string, const std::vector<State>*>> MatchFiles(
+    const std::vector<std::string>& files, const States& states, std::string_view what, bool running,
+    Report& report, const std::function<std::string(const std::string& file)>& id_of) {
+  std::vector<std::pair<std::string, const std::vector<State>*>> matched;
+  std::map<std::string, std::string> file_of;
+  for (const std::string& file : files) {
+    const std::string id = id_of(file);
+    const auto found = states.find(id);
+    if (found == states.end()) {
+      if (!running) report.Add({.file = file}, fmt::format("no ledger entry names this {}", what));
+    } else if (const auto [other, fresh] = file_of.emplace(id, file); !fresh) {
+      report.Add({.file = file}, fmt::format("is a second file of the {} in {}", what, other->second));
+    } else {
+      matched.emplace_back(file, &found->second);
+    }
+  }
+  for (const auto& [id, of_id] : states)
+    if (!file_of.contains(id))
+      report.Add({.entry = of_id.front().entry, .ids = fmt::format("{} {}", what, Hex(id))},
+                 fmt::format("the {} that the entry names is missing", what));
+  return matched;
+}
+
+}  // namespace turret::verify

@@ -1,0 +1,42 @@
+#include "storage/verify/folder.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "fmt/format.h"
+
+namespace turret::verify {
+namespace fs = std::filesystem;
+
+std::vector<std::string> FilesUnder(const std::string& archive, const std::string& folder, Report& report) {
+  std::vector<std::string> files;
+  std::error_code error;
+  const fs::path top = fs::path(archive) / folder;
+  if (!fs::exists(top, error)) return files;
+  fs::recursive_directory_iterator walk(top, error);
+  for (; !error && walk != fs::recursive_directory_iterator(); walk.increment(error)) {
+    const std::string file = walk->path().lexically_relative(archive).string();
+    const fs::file_status status = walk->symlink_status(error);
+    if (fs::is_regular_file(status))
+      files.push_back(file);
+    else if (!fs::is_directory(status))
+      report.Add({.file = file}, "is neither file nor folder");
+  }
+  if (error) report.Add({.file = folder}, fmt::format("cannot be listed: {}", error.message()));
+  std::ranges::sort(files);
+  return files;
+}
+
+void CheckTopLevel(const std::string& archive, Report& report) {
+  static const std::vector<std::string> kKnown = {"books", "index", "keys", "ledger", "volumes"};
+  std::error_code error;
+  fs::directory_iterator walk(archive, error);
+  for (; !error && walk != fs::directory_iterator(); walk.increment(error)) {
+    const std::string name = walk->path().filename().string();
+    if (std::ranges::find(kKnown, name) == kKnown.end() || !fs::is_directory(walk->symlink_status(error)))
+      report.Add({.file = name}, "is not part of an archive");
+  }
+  if (error) report.Add({}, fmt::format("cannot be listed: {}", error.message()));
+}
+
+}  // namespace turret::verify

@@ -1,0 +1,23 @@
+// One run over an archive.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "storage/verify/checkpoint.h"
+#include "storage/verify/report.h"
+
+namespace turret::verify {
+
+struct Options {
+  std::string archive;
+  PublicKey key{};
+  std::optional<Head> trusted;            // None: freshness stays unproven.
+  std::optional<std::string> passphrase;  // None: hashes only.
+  bool running = false;  // The coordinator is writing: more than the newest head covers is no fault.
+};
+
+/// Checks everything and goes on after an error. Returns the newest head of the archive, if it has one.
+std::optional<Head> Verify(const Options& options, Report& report);
+
+}  // namespace turret::verify
