@@ -1,0 +1,246 @@
+#include "tests/interop/cluster.h"
+
+#include <arpa/inet.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <sstream>
+
+#include "fmt/format.h"
+
+namespace turret::test {
+namespace {
+
+constexpr absl::Duration kStartTimeout = absl::Seconds(30);
+constexpr absl::Duration kStopTimeout = absl::Seconds(30);
+
+std::string Binary(const std::string& name) { return std::string(TURRET_BINARY_DIR) + "/" + name; }
+std::string Source(const std::string& path) { return std::string(TURRET_SOURCE_DIR) + "/" + path; }
+
+std::string EndOf(const std::string& log) {
+  const std::string text = ReadFileOrEmpty(log);
+  return text.size() > 2000 ? text.substr(text.size() - 2000) : text;
+}
+
+}  // namespace
+
+Cluster::Cluster(const ClusterOptions& options) : options_(options) {
+  if (options.folder.empty()) own_folder_ = std::make_unique<TemporaryFolder>();
+  folder_ = options.folder.empty() ? own_folder_->path() : options.folder;
+}
+
+Cluster::~Cluster() {
+  node_.reset();
+  coordinator_.reset();
+}
+
+absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const ClusterOptions& options) {
+  auto cluster = std::unique_ptr<Cluster>(new Cluster(options));
+  if (absl::Status made = cluster->MakeCertificates(); !made.ok()) return made;
+  if (absl::Status started = cluster->StartCoordinator(); !started.ok()) return started;
+  if (absl::Status started = cluster->StartNode(); !started.ok()) return started;
+  return cluster;
+}
+
+absl::Status Cluster::MakeCertificates() {
+  const CommandResult made =
+      Run({Source("deploy/make-certificates"), certificates(), "coordinator:coordinator", "node:node-1",
+           "compliance:compliance", "it:it"});
+  if (made.exit_code != 0) return absl::InternalError("make-certificates: " + made.err);
+  return absl::OkStatus();
+}
+
+void Cluster::WriteConfigs() {
+  WriteFileOrDie(folder_ + "/enrolment.yaml", options_.enrolment);
+  WriteFileOrDie(folder_ + "/passphrase", "correct horse battery staple\n");
+  WriteFileOrDie(
+      folder_ + "/coordinator.yaml",
+      fmt::format("archive: {0}/archive\nenrolment: {0}/enrolment.yaml\npassphrase_file: {0}/passphrase\n"
+                  "listen: 127.0.0.1:{1}\nmetrics: 127.0.0.1:0\nready_file: {0}/coordinator.ready\n"
+                  "tls:\n  authority: {0}/tls/authority.pem\n  certificate: {0}/tls/coordinator.pem\n"
+                  "  key: {0}/tls/coordinator.key\n",
+                  folder_, coordinator_port_));
+  const std::string address = options_.coordinator_address_for_node.empty()
+                                  ? coordinator_address()
+                                  : options_.coordinator_address_for_node;
+  WriteFileOrDie(
+      folder_ + "/node.yaml",
+      fmt::format("name: node-1\ncoordinator: {1}\nstate_directory: {0}/node\nnode_key: {0}/node/node.key\n"
+                  "sip:\n  udp: 127.0.0.1:{2}\n  tcp: 127.0.0.1:{2}\n"
+                  "rtp:\n  address: 127.0.0.1\n  advertised: 127.0.0.1\n"
+                  "presence_interval: {3}ms\nmetrics: 127.0.0.1:0\nready_file: {0}/node.ready\nworkers: {4}\n"
+                  "tls:\n  authority: {0}/tls/authority.pem\n  certificate: {0}/tls/node-1.pem\n  key: "
+                  "{0}/tls/node-1.key\n",
+                  folder_, address, sip_port_, absl::ToInt64Milliseconds(options_.presence_interval),
+                  options_.node_workers));
+}
+
+absl::Status Cluster::StartProgram(const std::string& program, const std::string& config,
+                                   const std::string& ready, std::unique_ptr<Process>& process,
+                                   nlohmann::json& ports) {
+  std::error_code ignored;
+  std::filesystem::remove(ready, ignored);
+  const std::string log = folder_ + "/" + program + ".log";
+  auto started =
+      Process::Start({Binary(program + (options_.null_cipher ? "-null" : "")), "--config", config}, log);
+  if (!started.ok()) return started.status();
+  process = *std::move(started);
+  const bool is_ready = WaitUntil(
+      [&] {
+        ports = nlohmann::json::parse(ReadFileOrEmpty(ready), nullptr, false);
+        return ports.is_object() || !process->running();
+      },
+      kStartTimeout);
+  if (!is_ready || !ports.is_object())
+    return absl::UnavailableError(program + " did not start: " + EndOf(log));
+  return absl::OkStatus();
+}
+
+absl::Status Cluster::StartCoordinator() {
+  WriteConfigs();
+  nlohmann::json ports;
+  absl::Status started = StartProgram("turret-coordinator", folder_ + "/coordinator.yaml",
+                                      folder_ + "/coordinator.ready", coordinator_, ports);
+  if (!started.ok()) return started;
+  coordinator_port_ = ports.at("grpc_port").get<uint16_t>();
+  coordinator_metrics_port_ = ports.at("metrics_port").get<uint16_t>();
+  return absl::OkStatus();
+}
+
+absl::Status Cluster::StartNode() {
+  WriteConfigs();
+  nlohmann::json ports;
+  absl::Status started =
+      StartProgram("turret-node", folder_ + "/node.yaml", folder_ + "/node.ready", node_, ports);
+  if (!started.ok()) return started;
+  sip_port_ = ports.at("sip_port").get<uint16_t>();
+  node_metrics_port_ = ports.at("metrics_port").get<uint16_t>();
+  return absl::OkStatus();
+}
+
+int Cluster::StopCoordinator() {
+  coordinator_->Signal(SIGTERM);
+  return coordinator_->Wait(kStopTimeout);
+}
+
+int Cluster::StopNode() {
+  node_->Signal(SIGTERM);
+  return node_->Wait(kStopTimeout);
+}
+
+void Cluster::KillCoordinator() {
+  coordinator_->Signal(SIGKILL);
+  coordinator_->Wait(kStopTimeout);
+}
+
+void Cluster::KillNode() {
+  node_->Signal(SIGKILL);
+  node_->Wait(kStopTimeout);
+}
+
+std::string Cluster::sip_address() const { return fmt::format("127.0.0.1:{}", sip_port_); }
+std::string Cluster::coordinator_address() const { return fmt::format("localhost:{}", coordinator_port_); }
+std::string Cluster::NodeMetrics() const { return HttpGet(node_metrics_port_, "/metrics"); }
+std::string Cluster::CoordinatorMetrics() const { return HttpGet(coordinator_metrics_port_, "/metrics"); }
+
+CommandResult Cluster::Ctl(std::vector<std::string> arguments, const std::string& who) const {
+  std::vector<std::string> argv{Binary("turretctl"),
+                                "--coordinator",
+                                coordinator_address(),
+                                "--ca",
+                                certificates() + "/authority.pem",
+                                "--cert",
+                                certificates() + "/" + who + ".pem",
+                                "--key",
+                                certificates() + "/" + who + ".key"};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return Run(argv);
+}
+
+absl::StatusOr<std::vector<nlohmann::json>> Cluster::CtlJson(std::vector<std::string> arguments,
+                                                             const std::string& who) const {
+  arguments.insert(arguments.begin(), "--json");
+  const CommandResult result = Ctl(std::move(arguments), who);
+  if (result.exit_code != 0)
+    return absl::InternalError(fmt::format("turretctl exit {}: {}", result.exit_code, result.err));
+  std::vector<nlohmann::json> values;
+  std::istringstream lines(result.out);
+  for (std::string line; std::getline(lines, line);) {
+    nlohmann::json value = nlohmann::json::parse(line, nullptr, false);
+    if (value.is_discarded()) return absl::InternalError("turretctl --json: not JSON: " + line);
+    values.push_back(std::move(value));
+  }
+  return values;
+}
+
+absl::StatusOr<std::string> Cluster::SaveHead() {
+  const std::string path = folder_ + "/saved.head";
+  const CommandResult result = Ctl({"ledger", "head", "--save", path});
+  if (result.exit_code != 0) return absl::InternalError(result.err);
+  return path;
+}
+
+CommandResult Cluster::Verify(const std::string& head_file) const {
+  return Run({Binary(options_.null_cipher ? "turret-verify-null" : "turret-verify"), archive(), "--head",
+              head_file, "--key", archive() + "/ledger/public.pem", "--passphrase-file",
+              folder_ + "/passphrase"});
+}
+
+CommandResult Cluster::VerifyHashes(const std::string& head_file) const {
+  return Run({Binary("turret-verify"), archive(), "--head", head_file, "--key",
+              archive() + "/ledger/public.pem", "--hashes"});
+}
+
+bool Cluster::WaitUntilSettled(size_t calls, absl::Duration timeout) const {
+  return WaitUntil(
+      [&] {
+        const auto found = CtlJson({"calls"});
+        if (!found.ok() || found->size() < calls) return false;
+        for (const nlohmann::json& call : *found)
+          if (!call.contains("ended_utc_ns") || call["ended_utc_ns"] == "0" || call["ended_utc_ns"] == 0)
+            return false;
+        return MetricValue(NodeMetrics(), "turret_replication_lag_bytes") == 0;
+      },
+      timeout);
+}
+
+double MetricValue(const std::string& metrics, const std::string& sample) {
+  std::istringstream lines(metrics);
+  for (std::string line; std::getline(lines, line);)
+    if (line.compare(0, sample.size(), sample) == 0 && line[sample.size()] == ' ')
+      return std::stod(line.substr(sample.size() + 1));
+  return 0;
+}
+
+double MetricSum(const std::string& metrics, const std::string& name) {
+  double sum = 0;
+  std::istringstream lines(metrics);
+  for (std::string line; std::getline(lines, line);)
+    if (line.compare(0, name.size(), name) == 0 && (line[name.size()] == ' ' || line[name.size()] == '{'))
+      sum += std::stod(line.substr(line.rfind(' ')));
+  return sum;
+}
+
+std::string HttpGet(uint16_t port, const std::string& path) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::string answer;
+  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
+    const std::string request =
+        fmt::format("GET {} HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
+    (void)!send(fd, request.data(), request.size(), MSG_NOSIGNAL);
+    std::string chunk(65536, '\0');
+    for (ssize_t n; (n = recv(fd, chunk.data(), chunk.size(), 0)) > 0;)
+      answer.append(chunk.data(), static_cast<size_t>(n));
+  }
+  close(fd);
+  const size_t body = answer.find("\r\n\r\n");
+  return body == std::string::npos ? "" : answer.substr(body + 4);
+}
+
+}  // namespace turret::test

@@ -1,0 +1,97 @@
+// A whole recorder on loopback: certificates, coordinator and node as real processes in a folder that goes
+// away.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "nlohmann/json.hpp"
+#include "tests/support/process.h"
+#include "tests/support/support.h"
+
+namespace turret::test {
+
+struct ClusterOptions {
+  std::string enrolment;     // YAML; see floor::EnrolmentYaml.
+  bool null_cipher = false;  // The `-null` programs: everything in clear.
+  absl::Duration presence_interval = absl::Seconds(1);
+  std::string coordinator_address_for_node;  // Empty: the coordinator's own. Else a relay's.
+  std::string folder;                        // Empty: one of our own, gone with the cluster.
+  int node_workers = 1;
+};
+
+/// Not thread-safe.
+class Cluster {
+ public:
+  /// Everything started and ready. Errors carry the end of the log of what did not start.
+  static absl::StatusOr<std::unique_ptr<Cluster>> Start(const ClusterOptions& options);
+  ~Cluster();
+
+  /// The parts, one by one. A stopped coordinator comes back on the same port.
+  [[nodiscard]] absl::Status StartCoordinator();
+  [[nodiscard]] absl::Status StartNode();
+  /// SIGTERM and wait; returns the exit code, -1 when it did not end in 30 s.
+  int StopCoordinator();
+  int StopNode();
+  void KillCoordinator();
+  void KillNode();
+
+  std::string sip_address() const;  // 127.0.0.1:port, UDP and TCP.
+  std::string coordinator_address() const;
+  std::string NodeMetrics() const;  // The text of /metrics, now.
+  std::string CoordinatorMetrics() const;
+  uint16_t node_metrics_port() const { return node_metrics_port_; }
+  uint16_t coordinator_metrics_port() const { return coordinator_metrics_port_; }
+
+  /// turretctl with this certificate ("compliance" or "it").
+  CommandResult Ctl(std::vector<std::string> arguments, const std::string& who = "compliance") const;
+  /// The same with --json: one JSON value a line.
+  absl::StatusOr<std::vector<nlohmann::json>> CtlJson(std::vector<std::string> arguments,
+                                                      const std::string& who = "compliance") const;
+  /// turret-verify over the archive, against a head that is saved now (before). Full mode.
+  CommandResult Verify(const std::string& head_file) const;
+  CommandResult VerifyHashes(const std::string& head_file) const;
+  /// Saves the present tree head; returns the file.
+  absl::StatusOr<std::string> SaveHead();
+
+  /// All calls ended and nothing waiting to be replicated: what was sent can be asked for.
+  bool WaitUntilSettled(size_t calls, absl::Duration timeout) const;
+
+  std::string archive() const { return folder_ + "/archive"; }
+  std::string spool() const { return folder_ + "/node/spool"; }
+  std::string folder() const { return folder_; }
+  std::string certificates() const { return folder_ + "/tls"; }
+  Process& node() { return *node_; }
+  Process& coordinator() { return *coordinator_; }
+
+ private:
+  explicit Cluster(const ClusterOptions& options);
+  [[nodiscard]] absl::Status MakeCertificates();
+  void WriteConfigs();
+  [[nodiscard]] absl::Status StartProgram(const std::string& program, const std::string& config,
+                                          const std::string& ready, std::unique_ptr<Process>& process,
+                                          nlohmann::json& ports);
+
+  ClusterOptions options_;
+  std::unique_ptr<TemporaryFolder> own_folder_;
+  std::string folder_;
+  std::unique_ptr<Process> coordinator_;
+  std::unique_ptr<Process> node_;
+  uint16_t coordinator_port_ = 0;
+  uint16_t coordinator_metrics_port_ = 0;
+  uint16_t sip_port_ = 0;
+  uint16_t node_metrics_port_ = 0;
+};
+
+/// Value of one sample, e.g. `turret_rtp_packets_received_total` or with labels `…{reason="rtcp"}`; 0 when
+/// absent.
+double MetricValue(const std::string& metrics, const std::string& sample);
+/// Sum over all samples of a metric name.
+double MetricSum(const std::string& metrics, const std::string& name);
+/// GET http://127.0.0.1:port/path.
+std::string HttpGet(uint16_t port, const std::string& path);
+
+}  // namespace turret::test

@@ -1,0 +1,108 @@
+// Both voices of a call through the whole path, bit-exact and in Opus.
+#include "fmt/format.h"
+#include "gtest/gtest.h"
+#include "tests/floor/floor.h"
+#include "tests/interop/audio_match.h"
+#include "tests/interop/cluster.h"
+
+namespace turret::test {
+namespace {
+
+struct Path {
+  const char* name;
+  bool tcp;
+};
+class PlayTest : public testing::TestWithParam<Path> {
+ protected:
+  void Place(const std::string& policy, int calls) {
+    ClusterOptions options;
+    options.enrolment = floor::EnrolmentYaml(2, policy);
+    auto cluster = Cluster::Start(options);
+    ASSERT_TRUE(cluster.ok()) << cluster.status();
+    cluster_ = *std::move(cluster);
+    floor::FloorOptions floor_options;
+    floor_options.server = cluster_->sip_address();
+    floor_options.tcp = GetParam().tcp;
+    floor_options.traders = 2;
+    floor_options.calls = calls;
+    floor_options.call_length = absl::Seconds(12);
+    floor_options.seed = 11;
+    auto truth = floor::RunFloor(floor_options);
+    ASSERT_TRUE(truth.ok()) << truth.status();
+    truth_ = *std::move(truth);
+    ASSERT_TRUE(cluster_->WaitUntilSettled(truth_.calls.size(), absl::Seconds(20)));
+  }
+  nlohmann::json CallOf(const floor::CallTruth& truth) const {
+    const auto calls = cluster_->CtlJson({"calls"});
+    if (!calls.ok()) return {};
+    for (const nlohmann::json& call : *calls)
+      if (call["sip_call_id"] == truth.sip_call_id) return call;
+    return {};
+  }
+
+  static nlohmann::json StreamOf(const nlohmann::json& call, const std::string& label) {
+    for (const nlohmann::json& stream : call["streams"])
+      if (stream["label"] == label) return stream;
+    return {};
+  }
+  // protobuf's JSON writes 64-bit integers as strings.
+  static int64_t Nanoseconds(const nlohmann::json& value) { return std::stoll(value.get<std::string>()); }
+
+  std::unique_ptr<Cluster> cluster_;
+  floor::FloorTruth truth_;
+  TemporaryFolder folder_;
+};
+
+// R18. Both voices, both laws, overlapping calls.
+TEST_P(PlayTest, ExactPolicyGivesBackEveryPayloadByte) {
+  ASSERT_NO_FATAL_FAILURE(Place("exact", 2));
+  for (const floor::CallTruth& truth : truth_.calls) {
+    ASSERT_TRUE(truth.established);
+    const nlohmann::json call = CallOf(truth);
+    ASSERT_TRUE(call.is_object());
+    for (const floor::StreamTruth& sent : truth.streams) {
+      for (const nlohmann::json& stream : call["streams"]) {
+        if (stream["label"] != sent.label) continue;
+        const std::string out = folder_ / ("raw" + sent.label + truth.sip_call_id);
+        const CommandResult play = cluster_->Ctl(
+            {"play", call["call_id"], "--reason", "test", "--raw", stream["stream_id"], "-o", out});
+        ASSERT_EQ(play.exit_code, 0) << play.err;
+        const std::vector<uint8_t> want = sent.SentPayload();
+        EXPECT_EQ(ReadFileOrEmpty(out), std::string(want.begin(), want.end())) << sent.label;
+      }
+    }
+  }
+}
+
+TEST_P(PlayTest, OpusPolicyFitsTheSourceAtOneLagWithCorrelationOfNineTenths) {
+  ASSERT_NO_FATAL_FAILURE(Place("opus", 2));
+  for (const floor::CallTruth& truth : truth_.calls) {
+    ASSERT_TRUE(truth.established);
+    const nlohmann::json call = CallOf(truth);
+    ASSERT_TRUE(call.is_object());
+    const std::string out = folder_ / ("heard" + truth.sip_call_id + ".wav");
+    const CommandResult play = cluster_->Ctl({"play", call["call_id"], "--reason", "test", "-o", out});
+    ASSERT_EQ(play.exit_code, 0) << play.err;
+    const auto wav = ReadWav(out);
+    ASSERT_TRUE(wav.ok()) << wav.status();
+    ASSERT_EQ(wav->channels.size(), truth.streams.size());
+    for (size_t i = 0; i < truth.streams.size(); ++i) {
+      const floor::StreamTruth& sent = truth.streams[i];
+      const std::vector<int16_t> said = floor::DecodeG711(sent.law, sent.payload);
+      const nlohmann::json recorded = StreamOf(call, sent.label)["recorded"][0];
+      const int64_t offset_ns = Nanoseconds(recorded["begin_utc_ns"]) - Nanoseconds(call["started_utc_ns"]);
+      const auto offset = static_cast<size_t>((offset_ns * 8 + 500'000) / 1'000'000);
+      const std::vector<int16_t>& channel = wav->channels[i];
+      const Match match = MatchSpeech(said, std::span(channel).subspan(offset), 400);
+      EXPECT_GT(match.windows, 20);
+      EXPECT_LE(std::abs(match.lag_samples), 8) << "more than 1 ms";
+      EXPECT_GE(match.worst_correlation, 0.9) << "at sample " << match.worst_window_at_samples;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Transports, PlayTest, testing::Values(Path{"Udp", false}, Path{"Tcp", true}),
+                         [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace turret::test
