@@ -12,14 +12,14 @@
 //          64   16        storage class, ASCII, zero padded
 //          80   32        salt, random
 //         112   32        hash of the predecessor: SHA-256 of its sealed bytes; zeros for sequence 0
-//         144   32        opening digest: SHA-256(plaintext); the plaintext begins with its 32 secret random bytes
-//         176    4        length of the plaintext
-//         180    n        ciphertext
+//         144   32        opening digest: SHA-256(plaintext); the plaintext begins with its 32 secret random
+//         bytes 176    4        length of the plaintext 180    n        ciphertext
 //       180+n   16        tag
 //
-// Key and nonce: HKDF-SHA-256(unit key, salt, "turret segment v1") → AES key (32) | nonce (12). AAD: the first 180
-// bytes. Segment hash: SHA-256 of all 196+n bytes. Leaf in the volume's tree: data = header (180) | SHA-256 of
-// ciphertext and tag: header, digest of the sealed bytes, and (within the header) digest of the opening.
+// Key and nonce: HKDF-SHA-256(unit key, salt, "turret segment v1") → AES key (32) | nonce (12). AAD: the
+// first 180 bytes. Segment hash: SHA-256 of all 196+n bytes. Leaf in the volume's tree: data = header (180) |
+// SHA-256 of ciphertext and tag: header, digest of the sealed bytes, and (within the header) digest of the
+// opening.
 #pragma once
 
 #include <string>
@@ -67,8 +67,8 @@ absl::StatusOr<Buffer> SealSegment(const SegmentNames& names, const SecretKey& u
 /// Errors: InvalidArgument, saying which field is wrong.
 absl::StatusOr<SegmentHeader> ReadSegmentHeader(Bytes sealed);
 
-/// Opens and checks the opening digest. Errors: InvalidArgument (header), DataLoss (does not open, or the digest
-/// does not fit). The plaintext goes into `Buffer`; wipe it after use.
+/// Opens and checks the opening digest. Errors: InvalidArgument (header), DataLoss (does not open, or the
+/// digest does not fit). The plaintext goes into `Buffer`; wipe it after use.
 absl::StatusOr<Buffer> OpenSegment(Bytes sealed, const SecretKey& unit_key);
 
 /// SHA-256 of the sealed bytes: what the successor names.

@@ -121,6 +121,19 @@ absl::StatusOr<std::vector<FrameRow>> DecodeFrames(const v1::FrameTable& table) 
   return rows;
 }
 
+int64_t TimeMapPiece::ToUtc(int64_t timestamp) const {
+  const __int128 ticks = static_cast<__int128>(timestamp) - anchor_timestamp;
+  const __int128 nominal_ns = ticks * 1'000'000'000 / clock_rate_hz;
+  return static_cast<int64_t>(anchor_utc_ns + nominal_ns + nominal_ns * drift_ppb / 1'000'000'000);
+}
+
+TimeMapPiece TimeMapOf(const v1::SegmentBody& body) {
+  return {.clock_rate_hz = body.clock_rate_hz() == 0 ? 8000 : body.clock_rate_hz(),
+          .anchor_timestamp = body.anchor_timestamp(),
+          .anchor_utc_ns = body.anchor_utc_ns(),
+          .drift_ppb = body.drift_ppb()};
+}
+
 Buffer BuildPlaintext(const v1::SegmentBody& body, Bytes media, Random& random) {
   const size_t body_bytes = body.ByteSizeLong();
   Buffer out(kOpeningBytes);
