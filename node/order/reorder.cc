@@ -10,7 +10,7 @@ constexpr int kDropoutMax = 3000;  // RFC 3550 A.1.
 constexpr int kMisorderMax = 100;  // RFC 3550 A.1.
 constexpr int kNeighbourMax = 16;  // Two packets this close to each other prove a restart.
 constexpr size_t kHeldMax = 512;
-constexpr int64_t kOldSeconds = 2;  // No network delivers out of order by more.
+constexpr int64_t kOldSeconds = 3;  // No network delivers out of order by more.
 constexpr int64_t kFirstCycle = 65536;
 
 int Difference(uint16_t a, uint16_t b) { return static_cast<int16_t>(static_cast<uint16_t>(a - b)); }
