@@ -1,7 +1,10 @@
 // What stands in the spool: datagrams as they arrived, unit keys, facts. Committed in blocks, one sealed box each;
 // everything behind the spool reads blocks, whether they come from memory or from disk.
 //
-// Plaintext of a block: record*; record = kind, u8 | length, u32 | fields. FORMAT.md, "Spool".
+// Plaintext of a block: record*; record = kind, u8 | length of the fields, u32 | fields. FORMAT.md, "Spool".
+//   1, datagram  stream id, 16 bytes | arrival UTC ns, i64 | source address, 16 | source port, u16 | datagram as it came
+//   2, unit key  unit id, 16 | call id, 16 | key, 32 | storage class, length u8 and text | day, length u8 and text
+//   3, fact      Fact (capture.proto)
 #pragma once
 
 #include <functional>
@@ -69,9 +72,11 @@ class Block {
   Buffer plaintext_;
 };
 
-/// Appends one record to a block's plaintext.
+/// Appends one record to a block's plaintext (a unit key: class and day up to 255 bytes each).
 void AppendDatagramRecord(Buffer& plaintext, const Datagram& datagram);
 void AppendUnitKeyRecord(Buffer& plaintext, const UnitKeyRecord& unit);
 void AppendFactRecord(Buffer& plaintext, const v1::Fact& fact);
+/// How many bytes AppendDatagramRecord appends.
+size_t DatagramRecordBytes(const Datagram& datagram);
 
 }  // namespace turret::node

@@ -129,6 +129,8 @@ class PosixAppendFile final : public AppendFile {
   uint64_t size_bytes() const override { return size_bytes_; }
 
   absl::Status Close() override {
+    if (mode_ == WriteMode::kInPlace && ftruncate(file_.get(), static_cast<off_t>(size_bytes_)) != 0)
+      return Failed("give back room of", path_, errno);
     const int fd = file_.Release();
     if (fd >= 0 && close(fd) != 0) return Failed("close", path_, errno);
     return absl::OkStatus();

@@ -21,6 +21,7 @@ class AppendFile {
   /// caller writes what it has into a new file.
   [[nodiscard]] virtual absl::Status Sync() = 0;
   virtual uint64_t size_bytes() const = 0;
+  /// Gives back room that was set aside and not used.
   [[nodiscard]] virtual absl::Status Close() = 0;
 };
 
