@@ -23,12 +23,6 @@ std::string_view WithoutScheme(std::string_view aor) {
   return aor;
 }
 
-bool MatchesAor(std::string_view pattern, std::string_view aor) {
-  const std::string_view bare = BareAor(aor);
-  return MatchesPattern(pattern, aor) || MatchesPattern(pattern, bare) ||
-         MatchesPattern(pattern, WithoutScheme(bare));
-}
-
 std::optional<std::string> Fits(const v1::Matcher& matcher, const CallTraits& traits) {
   const auto first_of = [&](const std::vector<std::string>& values,
                             auto&& matches) -> std::optional<std::string> {
@@ -73,6 +67,12 @@ bool MatchesPattern(std::string_view pattern, std::string_view value) {
     }
   }
   return pattern.find_first_not_of('*', p) == std::string_view::npos;
+}
+
+bool MatchesAor(std::string_view pattern, std::string_view aor) {
+  const std::string_view bare = BareAor(aor);
+  return MatchesPattern(pattern, aor) || MatchesPattern(pattern, bare) ||
+         MatchesPattern(pattern, WithoutScheme(bare));
 }
 
 std::vector<LineMatch> MatchLines(const v1::Enrolment& enrolment, const CallTraits& traits) {

@@ -30,4 +30,7 @@ std::vector<LineMatch> MatchLines(const v1::Enrolment& enrolment, const CallTrai
 /// Case-insensitive; `*` stands for any run of characters.
 bool MatchesPattern(std::string_view pattern, std::string_view value);
 
+/// The same for an address of record: brackets, parameters and the scheme need not be in the pattern.
+bool MatchesAor(std::string_view pattern, std::string_view aor);
+
 }  // namespace turret::node

@@ -15,8 +15,8 @@ struct BodyPart {
   std::string body;
 };
 
-/// Splits a body. One that is not multipart is one part. A broken multipart gives what could be told apart; `odd` is
-/// set then.
+/// Splits a body. One that is not multipart is one part. A broken multipart gives what could be told apart;
+/// `odd` is set then.
 std::vector<BodyPart> SplitBody(std::string_view content_type, std::string_view body, bool& odd);
 
 }  // namespace turret::node

@@ -1,5 +1,5 @@
-// One SIPREC recording session (RFC 7866), free of any SIP library: what was offered, what metadata came, what goes
-// to the spool. The SIP adapter (sip_server.h) feeds it; tests feed it directly.
+// One SIPREC recording session (RFC 7866), free of any SIP library: what was offered, what metadata came,
+// what goes to the spool. The SIP adapter (sip_server.h) feeds it; tests feed it directly.
 #pragma once
 
 #include <cstdint>
@@ -38,30 +38,37 @@ struct SessionParts {
 /// What a SIP request that opens or changes a session brings.
 struct Offer {
   std::string sip_call_id;
-  std::string source_address;     // ip:port
-  std::string transport;          // "udp", "tcp"
-  std::string device;             // User-Agent
-  std::vector<BodyPart> parts;    // SDP and metadata, as they came.
+  std::string source_address;   // ip:port
+  std::string transport;        // "udp", "tcp"
+  std::string device;           // User-Agent
+  std::vector<BodyPart> parts;  // SDP and metadata, as they came.
   bool odd_contact = false;
+  bool odd_body = false;  // A multipart that is not whole.
 };
 
-/// Threading: one thread (the SIP server's).
+/// Threading: one thread at a time (the SIP server's; a session that ends may be handed to another).
 class Session {
  public:
-  /// Handles the INVITE: matches lines, opens ports, journals unit key and facts in the spool. The answer's SDP is
-  /// returned; the call begins when Answered() is called. Errors, for the SIP answer: ResourceExhausted (503),
-  /// Unavailable (503: no archive keys yet), InvalidArgument (488: SDP has no media that can be recorded — never
-  /// because of metadata).
+  /// Handles the INVITE: reads SDP and metadata, matches lines, opens ports. Nothing is in the spool yet.
+  /// Errors, for the SIP answer: ResourceExhausted (503), Unavailable (503: no archive keys yet),
+  /// InvalidArgument (488: no SDP, or none with audio that can be recorded — never because of metadata).
   static absl::StatusOr<std::unique_ptr<Session>> Create(const Offer& offer, const SessionParts& parts);
   const std::string& answer_sdp() const;
-  /// The 200 OK goes out now: the call's time begins.
+  /// The call's time begins: unit key, call and streams go to the spool, in this order. The 200 OK may go out
+  /// when they are durable: see journaled(). After an error the caller ends the session.
   [[nodiscard]] absl::Status Answered();
-  /// re-INVITE or UPDATE with a new offer and perhaps metadata; returns the new answer's SDP. Hold and resume become
-  /// pause and recording.
+  /// re-INVITE or UPDATE with a new offer and perhaps metadata; returns the new answer's SDP, empty when
+  /// there was no SDP to answer. Hold and resume become pause and recording; a new m-line becomes a new
+  /// stream. Errors: InvalidArgument (488, the session goes on as it was: a stream's codec cannot change),
+  /// ResourceExhausted.
   absl::StatusOr<std::string> Changed(const Offer& offer);
-  /// Ends the call: ports are drained and closed, then the end goes to the spool.
+  /// Ends the call now: ports are drained and closed, then the end goes to the spool. When the spool is full
+  /// the facts are kept: call again until it is OK; the call's end stays the instant of the first call.
   [[nodiscard]] absl::Status End(v1::CallEnded::Reason reason);
+  /// Position of the last record that this session appended; 0: none yet.
+  uint64_t journaled() const;
   CallId call_id() const;
+  /// Closes ports that are still open.
   ~Session();
 
  private:
