@@ -1,22 +1,37 @@
 #include "storage/verify/books.h"
 
 #include "fmt/format.h"
-#include "storage/verify/folder.h"
 
 namespace turret::verify {
 namespace {
 
 constexpr std::string_view kMagic = "TRTBOOK1";
 
-// The id stands in record 0.
-std::string IdInFile(const std::string& archive, const std::string& file, Report& report) {
-  const auto reader = RecordReader::Open(archive, file, kMagic, report);
+// The id stands in record 0; empty when that cannot be read.
+std::string IdInFile(const std::string& archive, const std::string& file) {
+  Report scratch;
+  const auto reader = RecordReader::Open(archive, file, kMagic, scratch);
   if (!reader) return "";
   const std::optional<Record> first = reader->Next(reader->size_bytes());
   v1::BookRecord record;
   if (!first || !record.ParseFromArray(first->payload.data(), static_cast<int>(first->payload.size())))
     return "";
   return record.header().book_id();
+}
+
+// A further file of a day says where the one before it ends, and so do the ledger's states of that one.
+void CheckPrevious(const Place& place, const v1::BookHeader& header, const LedgerFacts& facts,
+                   Report& report) {
+  if (header.previous_book_id().empty()) return;
+  const auto found = facts.books.find(header.previous_book_id());
+  if (found == facts.books.end()) {
+    if (header.previous_records() > 0) report.Add(place, "no ledger entry names the book before this one");
+    return;
+  }
+  const State& last = found->second.back();
+  if (last.leaves != header.previous_records() || last.bytes != header.previous_bytes())
+    report.Add(place,
+               fmt::format("the book before this one ends elsewhere than entry {} states", last.entry));
 }
 
 void CheckHeader(const Place& place, const v1::BookHeader& header, const LedgerFacts& facts, Report& report) {
@@ -27,6 +42,7 @@ void CheckHeader(const Place& place, const v1::BookHeader& header, const LedgerF
   const std::string begin = fmt::format("books/{}/{}.", header.book_class(), header.day());
   if (!place.file.starts_with(begin) || !place.file.ends_with(".book"))
     report.Add(place, "the book lies under another class or day than its header names");
+  CheckPrevious(place, header, facts, report);
 }
 
 void Look(const ContainerRecord& at, const LedgerFacts& facts, Report& report,
@@ -44,17 +60,16 @@ void Look(const ContainerRecord& at, const LedgerFacts& facts, Report& report,
 
 void CheckBooks(const std::string& archive, const LedgerFacts& facts, bool running, Report& report,
                 const std::function<void(const Place&, const v1::BookRecord&)>& visit) {
-  const auto files = FilesUnder(archive, "books", report);
-  const auto id_of = [&](const std::string& file) { return IdInFile(archive, file, report); };
-  for (const auto& [file, states] : MatchFiles(files, facts.books, "key book", running, report, id_of)) {
-    ++report.counts.books;
-    const auto reader = RecordReader::Open(archive, file, kMagic, report);
-    if (!reader) continue;
-    CheckContainer(*reader, *states, running, report, [&](const ContainerRecord& record) {
-      Look(record, facts, report, visit);
-      return LeafHash({record.payload});
-    });
-  }
+  const auto id_of = [&](const std::string& file) { return IdInFile(archive, file); };
+  const ContainerKind kind{archive, "books", kMagic, "key book", id_of};
+  ForEachContainer(kind, facts.books, running, report,
+                   [&](RecordReader& reader, const std::string&, const std::vector<State>& states) {
+                     ++report.counts.books;
+                     CheckContainer(reader, states, running, report, [&](const ContainerRecord& record) {
+                       Look(record, facts, report, visit);
+                       return LeafHash({record.payload});
+                     });
+                   });
 }
 
 }  // namespace turret::verify

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "fmt/format.h"
+#include "storage/verify/folder.h"
 
 namespace turret::verify {
 namespace {
@@ -95,6 +96,16 @@ void CheckTail(RecordReader& reader, const State& last, bool running, Report& re
   }
 }
 
+constexpr uint64_t kStillbornBytesMax = 4096;
+
+bool IsStillborn(const ContainerKind& kind, const std::string& file) {
+  Report scratch;
+  const auto reader = RecordReader::OpenOrStillborn(kind.archive, file, kind.magic, scratch);
+  if (!reader || reader->size_bytes() > kStillbornBytesMax) return false;
+  const std::optional<Record> first = reader->Next(reader->size_bytes());
+  return !first || !first->check_fits;
+}
+
 }  // namespace
 
 void CheckContainer(RecordReader& reader, const std::vector<State>& states, bool running, Report& report,
@@ -104,27 +115,28 @@ void CheckContainer(RecordReader& reader, const std::vector<State>& states, bool
   CheckTail(reader, states.back(), running, report);
 }
 
-std::vector<std::pair<std::string, const std::vector<State>*>> MatchFiles(
-    const std::vector<std::string>& files, const States& states, std::string_view what, bool running,
-    Report& report, const std::function<std::string(const std::string& file)>& id_of) {
-  std::vector<std::pair<std::string, const std::vector<State>*>> matched;
+void ForEachContainer(
+    const ContainerKind& kind, const States& states, bool running, Report& report,
+    const std::function<void(RecordReader&, const std::string& id, const std::vector<State>&)>& visit) {
   std::map<std::string, std::string> file_of;
-  for (const std::string& file : files) {
-    const std::string id = id_of(file);
+  for (const std::string& file : FilesUnder(kind.archive, kind.folder, report)) {
+    const std::string id = kind.id_of(file);
     const auto found = states.find(id);
     if (found == states.end()) {
-      if (!running) report.Add({.file = file}, fmt::format("no ledger entry names this {}", what));
+      if (IsStillborn(kind, file))
+        report.Note(fmt::format("{}: holds no record; left by a crash", file));
+      else if (!running)
+        report.Add({.file = file}, fmt::format("no ledger entry names this {}", kind.what));
     } else if (const auto [other, fresh] = file_of.emplace(id, file); !fresh) {
-      report.Add({.file = file}, fmt::format("is a second file of the {} in {}", what, other->second));
-    } else {
-      matched.emplace_back(file, &found->second);
+      report.Add({.file = file}, fmt::format("is a second file of the {} in {}", kind.what, other->second));
+    } else if (const auto reader = RecordReader::Open(kind.archive, file, kind.magic, report)) {
+      visit(*reader, id, found->second);
     }
   }
   for (const auto& [id, of_id] : states)
     if (!file_of.contains(id))
-      report.Add({.entry = of_id.front().entry, .ids = fmt::format("{} {}", what, Hex(id))},
-                 fmt::format("the {} that the entry names is missing", what));
-  return matched;
+      report.Add({.entry = of_id.front().entry, .ids = fmt::format("{} {}", kind.what, Hex(id))},
+                 fmt::format("the {} that the entry names is missing", kind.what));
 }
 
 }  // namespace turret::verify

@@ -26,10 +26,19 @@ struct ContainerRecord {
 void CheckContainer(RecordReader& reader, const std::vector<State>& states, bool running, Report& report,
                     const std::function<Hash(const ContainerRecord&)>& leaf);
 
-/// Each id that the ledger names has a file, and each file is named. `id_of` reads a file's id; empty:
-/// unreadable, already told.
-std::vector<std::pair<std::string, const std::vector<State>*>> MatchFiles(
-    const std::vector<std::string>& files, const States& states, std::string_view what, bool running,
-    Report& report, const std::function<std::string(const std::string& file)>& id_of);
+/// A kind of container: where its files lie, and how a file tells its id.
+struct ContainerKind {
+  std::string archive;
+  std::string folder;
+  std::string_view magic;
+  std::string_view what;
+  std::function<std::string(const std::string& file)> id_of;
+};
+
+/// Each id that the ledger names has a file, and each file is named; what fits goes to `visit`. A file
+/// without a whole first record is what a crash at its birth leaves: a note.
+void ForEachContainer(
+    const ContainerKind& kind, const States& states, bool running, Report& report,
+    const std::function<void(RecordReader&, const std::string& id, const std::vector<State>&)>& visit);
 
 }  // namespace turret::verify

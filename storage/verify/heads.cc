@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fmt/format.h"
+#include "storage/verify/folder.h"
 #include "storage/verify/record_reader.h"
 
 namespace turret::verify {
@@ -27,10 +28,69 @@ void NameRange(const Head& misfit, uint64_t fits_below, const LedgerFacts& facts
                          misfit.size, known ? "does not fit" : "covers entries that are not there"));
 }
 
-void CheckCheckpointFile(const std::string& archive, const std::vector<std::string>& texts, Report& report) {
+// ledger/heads, ledger/heads.1, …
+std::vector<std::string> ListParts(const std::string& archive, Report& report) {
+  std::vector<std::string> parts;
+  Report scratch;
+  const std::vector<std::string> files = FilesUnder(archive, "ledger", scratch);
+  for (uint64_t part = 0;; ++part) {
+    const std::string file = part == 0 ? kHeadsFile : fmt::format("{}.{}", kHeadsFile, part);
+    if (std::ranges::find(files, file) == files.end()) break;
+    parts.push_back(file);
+  }
+  for (const std::string& file : files)
+    if (file.starts_with(kHeadsFile) && std::ranges::find(parts, file) == parts.end())
+      report.Add({.file = file}, "is not part of a ledger");
+  return parts;
+}
+
+void TakeHead(const Place& place, std::string_view text, const PublicKey& key, std::vector<Head>& heads,
+              Report& report) {
+  ++report.counts.heads;
+  std::string why;
+  const std::optional<Head> head = ReadHead(text, key, why);
+  if (!head)
+    report.Add(place, fmt::format("the tree head {}", why));
+  else if (!heads.empty() && (head->size < heads.back().size || head->origin != heads.back().origin))
+    report.Add(place, "the tree head does not follow the one before it");
+  else
+    heads.push_back(*head);
+}
+
+void ReadPart(const std::string& archive, const std::string& file, bool last, const PublicKey& key,
+              std::vector<Head>& heads, Report& report) {
+  const auto reader = RecordReader::OpenOrStillborn(archive, file, "TRTHEAD1", report);
+  if (!reader) return;
+  uint64_t good_bytes = reader->offset_bytes();
+  while (const std::optional<Record> record = reader->Next(reader->size_bytes())) {
+    const Place place{.file = file, .record = record->number, .offset_bytes = record->offset_bytes};
+    if (!record->check_fits && !last) break;
+    if (!record->check_fits) report.Add(place, "the record's check bytes do not fit");
+    const std::string_view text(reinterpret_cast<const char*>(record->payload.data()),
+                                record->payload.size());
+    TakeHead(place, text, key, heads, report);
+    good_bytes = reader->offset_bytes();
+  }
+  if (good_bytes == reader->size_bytes()) return;
+  const std::string what =
+      fmt::format("{} bytes behind the last tree head", reader->size_bytes() - good_bytes);
+  if (last)
+    report.Add({.file = file, .offset_bytes = good_bytes}, what + " are no record");
+  else
+    report.Note(fmt::format("{}, offset {}: {} were left by a crash", file, good_bytes, what));
+}
+
+// Replaced as a whole, so it may lag behind the heads, or be all that is left of a head whose record was
+// torn.
+void ReadCheckpointFile(const std::string& archive, const PublicKey& key, std::vector<Head>& heads,
+                        Report& report) {
   const std::optional<std::string> text = ReadWhole(archive, kCheckpointFile, report);
-  if (text && std::ranges::find(texts, *text) == texts.end())
-    report.Add({.file = kCheckpointFile}, "is none of the signed heads in ledger/heads");
+  if (!text) return;
+  std::string why;
+  const std::optional<Head> head = ReadHead(*text, key, why);
+  if (!head) return report.Add({.file = kCheckpointFile}, fmt::format("the tree head {}", why));
+  const auto after = std::ranges::upper_bound(heads, head->size, {}, &Head::size);
+  heads.insert(after, *head);
 }
 
 }  // namespace
@@ -50,48 +110,31 @@ std::set<uint64_t> Heads::Sizes() const {
 
 std::vector<Head> ReadOwnHeads(const std::string& archive, const PublicKey& key, Report& report) {
   std::vector<Head> heads;
-  std::vector<std::string> texts;
-  const auto reader = RecordReader::Open(archive, kHeadsFile, "TRTHEAD1", report);
-  if (!reader) return heads;
-  while (const std::optional<Record> record = reader->Next(reader->size_bytes())) {
-    const Place place{.file = kHeadsFile, .record = record->number, .offset_bytes = record->offset_bytes};
-    if (!record->check_fits) report.Add(place, "the record's check bytes do not fit");
-    texts.emplace_back(record->payload.begin(), record->payload.end());
-    std::string why;
-    const std::optional<Head> head = ReadHead(texts.back(), key, why);
-    if (!head)
-      report.Add(place, fmt::format("the tree head {}", why));
-    else if (!heads.empty() && (head->size < heads.back().size || head->origin != heads.back().origin))
-      report.Add(place, "the tree head does not follow the one before it");
-    else
-      heads.push_back(*head);
-    ++report.counts.heads;
-  }
-  if (reader->offset_bytes() < reader->size_bytes())
-    report.Add({.file = kHeadsFile, .offset_bytes = reader->offset_bytes()},
-               fmt::format("{} bytes are no record", reader->size_bytes() - reader->offset_bytes()));
-  CheckCheckpointFile(archive, texts, report);
+  const std::vector<std::string> parts = ListParts(archive, report);
+  for (const std::string& file : parts) ReadPart(archive, file, file == parts.back(), key, heads, report);
+  ReadCheckpointFile(archive, key, heads, report);
   return heads;
 }
 
 void CheckHeads(const Heads& heads, const LedgerFacts& facts, Report& report) {
   uint64_t fits_below = 0;
-  bool own_fit = true;
+  const Head* misfit = nullptr;
   for (const Head& head : heads.own) {
     if (!Fits(head, facts)) {
-      NameRange(head, fits_below, facts, "the archive's own signed head", report);
-      own_fit = false;
+      misfit = &head;
       break;
     }
     fits_below = head.size;
   }
+  if (misfit != nullptr) NameRange(*misfit, fits_below, facts, "the archive's own signed head", report);
   if (!heads.trusted || Fits(*heads.trusted, facts)) return;
-  uint64_t trusted_below = 0;
-  for (const Head& head : heads.own)
-    if (!own_fit && head.size <= std::min(fits_below, heads.trusted->size)) trusted_below = head.size;
-  const bool short_of = heads.trusted->size > facts.walk.end;
-  NameRange(*heads.trusted, short_of && own_fit ? facts.walk.end : trusted_below, facts,
-            "the head that was kept elsewhere", report);
+  // Own heads that all fit say nothing of where a rewrite began: whoever rewrote the entries signed them,
+  // too.
+  const bool shortened = misfit == nullptr && heads.trusted->size > facts.walk.end;
+  const uint64_t first = shortened           ? facts.walk.end
+                         : misfit != nullptr ? std::min(fits_below, heads.trusted->size)
+                                             : 0;
+  NameRange(*heads.trusted, first, facts, "the head that was kept elsewhere", report);
 }
 
 }  // namespace turret::verify

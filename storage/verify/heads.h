@@ -13,7 +13,7 @@
 namespace turret::verify {
 
 struct Heads {
-  std::vector<Head> own;        // ledger/heads, in order.
+  std::vector<Head> own;        // ledger/heads* and ledger/checkpoint, by size.
   std::optional<Head> trusted;  // Kept elsewhere.
 
   /// Of the newest head, trusted or own: entries up to here are signed.
@@ -21,7 +21,7 @@ struct Heads {
   std::set<uint64_t> Sizes() const;
 };
 
-/// Reads ledger/heads and ledger/checkpoint; every signature is checked.
+/// Reads ledger/heads* and ledger/checkpoint; every signature is checked.
 std::vector<Head> ReadOwnHeads(const std::string& archive, const PublicKey& key, Report& report);
 
 /// Every head's root against the root of the entries as they are now. Where one does not fit, the first such

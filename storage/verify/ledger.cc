@@ -1,6 +1,7 @@
 #include "storage/verify/ledger.h"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
 #include "fmt/format.h"
@@ -11,27 +12,44 @@ namespace {
 
 constexpr std::string_view kFolder = "ledger/";
 constexpr std::string_view kSuffix = ".blk";
+constexpr std::string_view kMagic = "TRTLEDG1";
 constexpr size_t kIdBytes = 16;
 constexpr size_t kHashBytes = 32;
 
 struct Block {
   std::string file;
   uint64_t first;
+  uint64_t part;
+  auto Order() const { return std::pair(first, part); }
 };
+
+// "<first index, 16 hex digits>.blk", or "….<part>.blk".
+std::optional<Block> ParseName(const std::string& file) {
+  const std::string_view name = std::string_view(file).substr(kFolder.size());
+  if (!name.ends_with(kSuffix) || name.size() < 16 + kSuffix.size()) return std::nullopt;
+  const auto first = Unhex(name.substr(0, 16));
+  std::string_view part = name.substr(16, name.size() - 16 - kSuffix.size());
+  Block block{file, first ? BigEndian(*first) : 0, 0};
+  if (!part.empty()) {
+    part.remove_prefix(1);
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), block.part);
+    if (error != std::errc() || block.part == 0) return std::nullopt;
+  }
+  const std::string number = block.part == 0 ? "" : fmt::format(".{}", block.part);
+  if (fmt::format("{}{:016x}{}{}", kFolder, block.first, number, kSuffix) != file) return std::nullopt;
+  return block;
+}
 
 std::vector<Block> ListBlocks(const std::string& archive, Report& report) {
   std::vector<Block> blocks;
   for (const std::string& file : FilesUnder(archive, "ledger", report)) {
-    if (file == "ledger/heads" || file == "ledger/checkpoint") continue;
-    const std::string_view name = std::string_view(file).substr(kFolder.size());
-    const auto first =
-        name.ends_with(kSuffix) ? Unhex(name.substr(0, name.size() - kSuffix.size())) : std::nullopt;
-    if (!first || first->size() != 8)
-      report.Add({.file = file}, "is not part of a ledger");
+    if (file.starts_with("ledger/heads") || file == "ledger/checkpoint") continue;
+    if (const auto block = ParseName(file))
+      blocks.push_back(*block);
     else
-      blocks.push_back({file, BigEndian(*first)});
+      report.Add({.file = file}, "is not part of a ledger");
   }
-  std::ranges::sort(blocks, {}, &Block::first);
+  std::ranges::sort(blocks, {}, &Block::Order);
   return blocks;
 }
 
@@ -56,6 +74,12 @@ uint64_t ReadBlock(RecordReader& reader, uint64_t first, uint64_t end, Report& r
     }
     ++index;
   }
+  if (index < end && reader.offset_bytes() < reader.size_bytes())
+    report.Add({.file = reader.file(),
+                .record = index - first,
+                .offset_bytes = reader.offset_bytes(),
+                .entry = index},
+               "there is no whole record here");
   return index;
 }
 
@@ -101,6 +125,10 @@ void CollectKind(const v1::Leaf& leaf, uint64_t index, const Place& place, Ledge
   if (leaf.has_volume())
     facts.volumes[leaf.volume().volume_id()].push_back(
         StateOf(leaf.volume(), index, leaf.kind() == v1::VOLUME_CLOSED));
+  if ((leaf.kind() == v1::BLOCK_CLOSED) != leaf.has_block())
+    report.Add(place, "the leaf's kind and content do not fit");
+  if (leaf.has_block())
+    facts.blocks[{leaf.block().first_index(), leaf.block().part()}] = {index, leaf.block()};
   if (leaf.has_book()) facts.books[leaf.book().book_id()].push_back(StateOf(leaf.book(), index));
 }
 
@@ -111,29 +139,50 @@ LedgerWalk ForEachEntry(const std::string& archive, uint64_t end, Report& report
   LedgerWalk walk;
   const std::vector<Block> blocks = ListBlocks(archive, report);
   for (size_t i = 0; i < blocks.size(); ++i) {
-    const bool last = i + 1 == blocks.size();
-    if (blocks[i].first > walk.end) {
-      report.Add({.file = blocks[i].file, .entry = walk.end, .entry_last = blocks[i].first - 1},
-                 "entries before this block are missing");
-      walk.whole = false;
-    } else if (blocks[i].first < walk.end) {
-      report.Add({.file = blocks[i].file, .entry = blocks[i].first}, "the block begins within another one");
-    }
-    const auto reader = RecordReader::Open(archive, blocks[i].file, "TRTLEDG1", report);
-    if (!reader) {
-      walk.whole = walk.whole && last;
+    const Block& block = blocks[i];
+    const bool last = i + 1 == blocks.size() || blocks[i + 1].first > end;
+    const auto reader = RecordReader::OpenOrStillborn(archive, block.file, kMagic, report);
+    if (!reader) continue;
+    if (block.first >= end && i > 0) {
+      walk.uncovered_bytes += reader->size_bytes();
       continue;
     }
-    walk.end =
-        ReadBlock(*reader, blocks[i].first, last ? end : std::min(end, blocks[i + 1].first), report, visit);
-    const uint64_t surplus = reader->size_bytes() - reader->offset_bytes();
+    if (block.first > walk.end)
+      report.Add({.file = block.file, .entry = walk.end, .entry_last = block.first - 1},
+                 "the entries before this block are missing");
+    else if (block.first < walk.end)
+      report.Add({.file = block.file, .entry = block.first}, "the block begins within another one");
+    walk.end = ReadBlock(*reader, block.first, last ? end : blocks[i + 1].first, report, visit);
     if (last)
-      walk.surplus_bytes = surplus;
-    else if (surplus > 0 && walk.end == blocks[i + 1].first)
-      report.Note(fmt::format("{}: {} bytes behind entry {} belong to no entry: left by a crash",
-                              blocks[i].file, surplus, walk.end - 1));
+      walk.uncovered_bytes += reader->size_bytes() - reader->offset_bytes();
+    else
+      walk.closed.push_back({block.file, block.first, block.part, walk.end - block.first,
+                             reader->offset_bytes(), reader->size_bytes()});
   }
   return walk;
+}
+
+void CheckBlockEnds(const std::string& archive, const LedgerFacts& facts, Report& report) {
+  for (const BlockEnd& block : facts.walk.closed) {
+    const Place place{.file = block.file, .offset_bytes = block.bytes};
+    const auto closed = facts.blocks.find({block.first, block.part});
+    if (closed == facts.blocks.end()) {
+      if (block.bytes != block.size_bytes)
+        report.Add(place, fmt::format("{} bytes behind the last entry are in no entry's account",
+                                      block.size_bytes - block.bytes));
+      continue;
+    }
+    const v1::BlockState& state = closed->second.second;
+    Place said = place;
+    said.entry = closed->second.first;
+    const auto reader = RecordReader::OpenOrStillborn(archive, block.file, kMagic, report);
+    const auto hash = reader ? reader->HashFrom(block.bytes) : std::nullopt;
+    if (state.records() != block.records || state.bytes() != block.bytes ||
+        state.tail_bytes() != block.size_bytes - block.bytes)
+      report.Add(said, "the block does not end as the entry states");
+    else if (state.tail_bytes() > 0 && (!hash || !Equal(*hash, state.tail_digest())))
+      report.Add(said, "the digest of the bytes behind the last entry does not fit");
+  }
 }
 
 LedgerFacts ReadLedger(const std::string& archive, uint64_t end, const std::set<uint64_t>& sizes,

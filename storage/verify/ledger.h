@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "storage/verify/hash.h"
@@ -21,13 +22,24 @@ struct Entry {
   View sealed_body;
 };
 
-/// Gives every entry below `end` that the blocks hold, in order. Gaps, broken records and surplus are
-/// findings. Returns the index after the last entry; `whole` is false when one was missing in between.
-struct LedgerWalk {
-  uint64_t end = 0;
-  bool whole = true;
-  uint64_t surplus_bytes = 0;  // In the last block, from entry `end` on.
+/// Where the entries of one block ended.
+struct BlockEnd {
+  std::string file;
+  uint64_t first;
+  uint64_t part;
+  uint64_t records;
+  uint64_t bytes;
+  uint64_t size_bytes;
 };
+
+struct LedgerWalk {
+  uint64_t end = 0;              // Index after the last entry.
+  std::vector<BlockEnd> closed;  // Blocks that another one follows.
+  uint64_t uncovered_bytes = 0;  // From entry `end` on.
+};
+
+/// Gives every entry below `end` that the blocks hold, in order. Missing entries and broken records are
+/// findings.
 LedgerWalk ForEachEntry(const std::string& archive, uint64_t end, Report& report,
                         const std::function<void(const Entry&)>& visit);
 
@@ -49,9 +61,15 @@ struct LedgerFacts {
   std::string public_key;  // That the ledger names as its signer.
   States volumes;
   States books;
+  std::map<std::pair<uint64_t, uint64_t>, std::pair<uint64_t, v1::BlockState>>
+      blocks;                      // (first, part) → entry, state.
   std::map<uint64_t, Hash> roots;  // At the sizes asked for, as far as they could be computed.
   LedgerWalk walk;
 };
+
+/// Each block that another one follows ends where its last entry does, or as a BLOCK_CLOSED entry accounts
+/// for.
+void CheckBlockEnds(const std::string& archive, const LedgerFacts& facts, Report& report);
 
 /// Reads all entries below `end`, checks each leaf by itself and its body's digest, and computes the roots at
 /// `sizes`.

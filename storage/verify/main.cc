@@ -143,7 +143,8 @@ int Run(const Arguments& arguments) {
   Options options;
   if (const std::string why = Prepare(arguments, options); !why.empty()) return Usage(why);
   Report report;
-  const std::optional<Head> newest = Verify(options, report);
+  const auto [newest, opened] = Verify(options, report);
+  if (!opened && report.clean()) return Usage("the passphrase does not open keys/root.key");
   const int code = !report.clean() ? kWrong : options.trusted ? kVerified : kFreshnessUnproven;
   if (arguments.json)
     PrintJson(options, report, newest, code);

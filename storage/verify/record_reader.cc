@@ -44,17 +44,15 @@ bool ReadExactly(int descriptor, uint64_t offset, std::span<uint8_t> out) {
 
 }  // namespace
 
-std::unique_ptr<RecordReader> RecordReader::Open(const std::string& archive, const std::string& file,
-                                                 std::string_view magic, Report& report) {
+std::unique_ptr<RecordReader> RecordReader::OpenOrStillborn(const std::string& archive,
+                                                            const std::string& file, std::string_view magic,
+                                                            Report& report) {
   uint64_t size = 0;
   const int descriptor = OpenFile(archive, file, size, report);
   if (descriptor < 0) return nullptr;
   std::unique_ptr<RecordReader> reader(new RecordReader(descriptor, file, size, report));
+  if (size < magic.size()) return reader;
   std::vector<uint8_t> head;
-  if (size < magic.size()) {
-    report.Add({.file = file}, fmt::format("has {} bytes: not even its magic", size));
-    return nullptr;
-  }
   if (!reader->Read(0, magic.size(), head)) return nullptr;
   if (!std::ranges::equal(head, ViewOf(magic))) {
     report.Add({.file = file, .offset_bytes = 0}, fmt::format("does not begin with \"{}\"", magic));
@@ -62,6 +60,14 @@ std::unique_ptr<RecordReader> RecordReader::Open(const std::string& archive, con
   }
   reader->offset_ = magic.size();
   return reader;
+}
+
+std::unique_ptr<RecordReader> RecordReader::Open(const std::string& archive, const std::string& file,
+                                                 std::string_view magic, Report& report) {
+  std::unique_ptr<RecordReader> reader = OpenOrStillborn(archive, file, magic, report);
+  if (!reader || reader->offset_bytes() > 0) return reader;
+  report.Add({.file = file}, fmt::format("has {} bytes: not even its magic", reader->size_bytes()));
+  return nullptr;
 }
 
 RecordReader::~RecordReader() { close(descriptor_); }
@@ -75,7 +81,7 @@ bool RecordReader::Read(uint64_t offset, size_t bytes, std::vector<uint8_t>& out
 
 std::optional<Record> RecordReader::Next(uint64_t end) {
   end = std::min(end, size_);
-  if (offset_ + kLengthBytes + kCheckBytes > end) return std::nullopt;
+  if (offset_ == 0 || offset_ + kLengthBytes + kCheckBytes > end) return std::nullopt;
   std::vector<uint8_t> length;
   if (!Read(offset_, kLengthBytes, length)) return std::nullopt;
   const uint64_t payload_bytes = BigEndian(length);

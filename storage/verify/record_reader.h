@@ -24,6 +24,9 @@ class RecordReader {
   /// Null, with a finding, when the file cannot be read or its magic is another.
   static std::unique_ptr<RecordReader> Open(const std::string& archive, const std::string& file,
                                             std::string_view magic, Report& report);
+  /// The same, but a file shorter than its magic is one without records, as a crash at its birth leaves it.
+  static std::unique_ptr<RecordReader> OpenOrStillborn(const std::string& archive, const std::string& file,
+                                                       std::string_view magic, Report& report);
   ~RecordReader();
 
   /// The next record if its length fits into the file before `end`, whether or not its check bytes fit.

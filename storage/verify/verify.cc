@@ -4,7 +4,9 @@
 #include "storage/verify/books.h"
 #include "storage/verify/folder.h"
 #include "storage/verify/heads.h"
+#include "storage/verify/keys.h"
 #include "storage/verify/ledger.h"
+#include "storage/verify/opened.h"
 #include "storage/verify/streams.h"
 #include "storage/verify/volumes.h"
 
@@ -23,29 +25,51 @@ void CheckLedger(const Options& options, const Heads& heads, const LedgerFacts& 
     }
   if (heads.trusted && heads.trusted->origin != origin)
     report.Add({}, "the head that was kept elsewhere is of another ledger");
-  if (facts.walk.surplus_bytes > 0 && options.running)
-    report.counts.uncovered_bytes += facts.walk.surplus_bytes;
-  else if (facts.walk.surplus_bytes > 0)
+  CheckBlockEnds(options.archive, facts, report);
+  if (facts.walk.uncovered_bytes > 0 && options.running)
+    report.counts.uncovered_bytes += facts.walk.uncovered_bytes;
+  else if (facts.walk.uncovered_bytes > 0)
     report.Add({.file = "ledger", .entry = facts.walk.end},
-               fmt::format("{} bytes behind the entry before this one are in no signed head",
-                           facts.walk.surplus_bytes));
+               fmt::format("{} bytes from here on are in no signed head", facts.walk.uncovered_bytes));
 }
 
-}  // namespace
-
-std::optional<Head> Verify(const Options& options, Report& report) {
-  CheckTopLevel(options.archive, report);
-  Heads heads{ReadOwnHeads(options.archive, options.key, report), options.trusted};
-  if (heads.own.empty()) report.Add({.file = "ledger/heads"}, "holds no head with a good signature");
-  const LedgerFacts facts = ReadLedger(options.archive, heads.SizeMax(), heads.Sizes(), report);
-  CheckLedger(options, heads, facts, report);
-  CheckHeads(heads, facts, report);
+void CheckClear(const Options& options, const LedgerFacts& facts, Report& report) {
   Streams streams;
   CheckBooks(options.archive, facts, options.running, report, nullptr);
   CheckVolumes(options.archive, facts, options.running, streams, report, nullptr);
   streams.CheckChains(report);
-  if (heads.own.empty()) return std::nullopt;
-  return heads.own.back();
+}
+
+void CheckOpened(const Options& options, const LedgerFacts& facts, KeyRing& keys, Report& report) {
+  Streams streams;
+  CheckBooks(options.archive, facts, options.running, report,
+             [&](const Place& place, const v1::BookRecord& record) { keys.Take(place, record, report); });
+  OpenedArchive opened(keys, report);
+  opened.OpenBodies(options.archive, facts.walk.end);
+  CheckVolumes(options.archive, facts, options.running, streams, report,
+               [&](const SegmentAt& segment) { opened.OpenSegment(segment); });
+  streams.CheckChains(report);
+  opened.Finish(streams);
+}
+
+}  // namespace
+
+Outcome Verify(const Options& options, Report& report) {
+  std::optional<KeyRing> keys;
+  if (options.passphrase) keys = KeyRing::Open(options.archive, *options.passphrase, report);
+  if (options.passphrase && !keys) return {std::nullopt, false};
+  CheckTopLevel(options.archive, report);
+  CheckKeyFiles(options.archive, report);
+  const Heads heads{ReadOwnHeads(options.archive, options.key, report), options.trusted};
+  if (heads.own.empty()) report.Add({.file = "ledger/heads"}, "there is no head with a good signature");
+  const LedgerFacts facts = ReadLedger(options.archive, heads.SizeMax(), heads.Sizes(), report);
+  CheckLedger(options, heads, facts, report);
+  CheckHeads(heads, facts, report);
+  if (keys)
+    CheckOpened(options, facts, *keys, report);
+  else
+    CheckClear(options, facts, report);
+  return {heads.own.empty() ? std::nullopt : std::optional(heads.own.back()), true};
 }
 
 }  // namespace turret::verify

@@ -17,7 +17,12 @@ struct Options {
   bool running = false;  // The coordinator is writing: more than the newest head covers is no fault.
 };
 
-/// Checks everything and goes on after an error. Returns the newest head of the archive, if it has one.
-std::optional<Head> Verify(const Options& options, Report& report);
+struct Outcome {
+  std::optional<Head> newest;     // Of the archive.
+  bool passphrase_opened = true;  // False: the run stopped there.
+};
+
+/// Checks everything, and goes on after an error.
+Outcome Verify(const Options& options, Report& report);
 
 }  // namespace turret::verify

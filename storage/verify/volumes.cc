@@ -4,7 +4,6 @@
 
 #include "fmt/format.h"
 #include "storage/verify/container.h"
-#include "storage/verify/folder.h"
 #include "turret/v1/archive.pb.h"
 
 namespace turret::verify {
@@ -104,16 +103,14 @@ class Volume {
 
 void CheckVolumes(const std::string& archive, const LedgerFacts& facts, bool running, Streams& streams,
                   Report& report, const std::function<void(const SegmentAt&)>& visit) {
-  const auto files = FilesUnder(archive, "volumes", report);
-  for (const auto& [file, states] : MatchFiles(files, facts.volumes, "volume", running, report, IdOfName)) {
-    ++report.counts.volumes;
-    const auto reader = RecordReader::Open(archive, file, kMagic, report);
-    if (!reader) continue;
-    const std::string id = IdOfName(file);
-    Volume volume(id, facts, streams, report, visit);
-    CheckContainer(*reader, *states, running, report,
-                   [&](const ContainerRecord& record) { return volume.Look(record); });
-  }
+  const ContainerKind kind{archive, "volumes", kMagic, "volume", IdOfName};
+  ForEachContainer(kind, facts.volumes, running, report,
+                   [&](RecordReader& reader, const std::string& id, const std::vector<State>& states) {
+                     ++report.counts.volumes;
+                     Volume volume(id, facts, streams, report, visit);
+                     CheckContainer(reader, states, running, report,
+                                    [&](const ContainerRecord& record) { return volume.Look(record); });
+                   });
 }
 
 }  // namespace turret::verify
