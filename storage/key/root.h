@@ -25,10 +25,20 @@ class RootKey {
   virtual absl::StatusOr<SecretKey> Derive(std::string_view purpose) = 0;
 };
 
-/// Creates the root file, durable on return. Errors: AlreadyExists; InvalidArgument when the passphrase is shorter
-/// than 12 bytes.
+inline constexpr size_t kPassphraseBytesMin = 12;
+
+/// What a guess at the passphrase costs (RFC 7914): 128 * n * r bytes of memory; the default is 32 MiB, 0.1
+/// s.
+struct ScryptCost {
+  uint64_t n = uint64_t{1} << 15;
+  uint32_t r = 8;
+  uint32_t p = 1;
+};
+
+/// Creates the root file, durable on return. Errors: AlreadyExists; InvalidArgument when the passphrase is
+/// shorter than kPassphraseBytesMin, or the cost is none that scrypt knows.
 [[nodiscard]] absl::Status CreateRootFile(Environment& environment, const std::string& path,
-                                          std::string_view passphrase, Random& random);
+                                          std::string_view passphrase, Random& random, ScryptCost cost = {});
 /// Errors: NotFound; PermissionDenied when the passphrase is wrong; DataLoss when the file is broken.
 absl::StatusOr<std::unique_ptr<RootKey>> OpenRootFile(Environment& environment, const std::string& path,
                                                       std::string_view passphrase,
