@@ -1,0 +1,245 @@
+#include "node/receive/receiver.h"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "fmt/format.h"
+#include "node/receive/media_socket.h"
+#include "node/receive/port_pool.h"
+#include "node/receive/receive_batch.h"
+#include "storage/base/status.h"
+
+namespace turret::node {
+namespace {
+
+constexpr int kEventsMax = 1024;
+constexpr absl::Duration kWaitMin = absl::Milliseconds(1);  // Open and Close must come in between.
+constexpr size_t kRoundDatagramsMax = 1024;  // Of one socket: a flood on one port must not starve the others.
+constexpr size_t kCloseDatagramsMax = 65536;  // More than any buffer holds; the sender may go on for ever.
+
+Clock& SystemClockInstance() {
+  static SystemClock clock;
+  return clock;
+}
+
+struct Port {
+  Port(MediaSocket opened, StreamId of, bool is_rtcp)
+      : socket(std::move(opened)), stream(of), rtcp(is_rtcp) {}
+  MediaSocket socket;
+  StreamId stream;
+  bool rtcp;
+  uint32_t kernel_drops = 0;
+};
+
+struct Pair {
+  uint16_t port;
+  std::unique_ptr<Port> rtp;
+  std::unique_ptr<Port> rtcp;
+};
+
+}  // namespace
+
+struct Receiver::State {
+  State(const ReceiverOptions& given, const BindAddress& address, Spool& to, NodeMetrics& with_metrics)
+      : options(given),
+        bind_address(address),
+        spool(to),
+        metrics(with_metrics),
+        clock(given.clock != nullptr ? *given.clock : SystemClockInstance()),
+        pool(given.port_min, given.port_max, given.port_rest),
+        events(kEventsMax) {}
+  ~State() {
+    if (epoll >= 0) close(epoll);
+  }
+
+  absl::StatusOr<Pair> BindPair(StreamId stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  absl::Status Watch(Port& port);
+  void Run();
+  void Round() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void Drain(Port& port, size_t datagrams_max) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void DrainRtcp(Port& port, size_t datagrams_max) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void Flush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void CountKernelDrops(Port& port, std::optional<uint32_t> now_at);
+  int64_t UtcNs() const { return absl::ToUnixNanos(clock.Utc()); }
+
+  const ReceiverOptions options;
+  const BindAddress bind_address;
+  Spool& spool;
+  NodeMetrics& metrics;
+  Clock& clock;
+  int epoll = -1;
+
+  absl::Mutex mutex;  // Held for a round, not while waiting for the next one.
+  PortPool pool ABSL_GUARDED_BY(mutex);
+  std::map<StreamId, Pair> streams ABSL_GUARDED_BY(mutex);
+  ReceiveBatch batch ABSL_GUARDED_BY(mutex);
+  std::vector<epoll_event> events ABSL_GUARDED_BY(mutex);
+  bool stopping ABSL_GUARDED_BY(mutex) = false;
+
+  std::atomic<uint64_t> received{0};
+  std::atomic<uint64_t> dropped{0};
+  std::atomic<uint64_t> rtcp_received{0};
+  std::atomic<uint64_t> kernel_dropped{0};
+  std::thread thread;
+};
+
+absl::StatusOr<std::unique_ptr<Receiver>> Receiver::Create(const ReceiverOptions& options, Spool& spool,
+                                                           NodeMetrics& metrics) {
+  if (options.port_min == 0 || options.port_min >= options.port_max)
+    return absl::InvalidArgumentError(
+        fmt::format("media ports {} to {} are no range", options.port_min, options.port_max));
+  TURRET_ASSIGN_OR_RETURN(const BindAddress address, BindAddress::Parse(options.bind_address));
+  auto state = std::make_unique<State>(options, address, spool, metrics);
+  state->epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (state->epoll < 0) return absl::ResourceExhaustedError(fmt::format("epoll: errno {}", errno));
+  state->thread = std::thread([running = state.get()] { running->Run(); });
+  return std::unique_ptr<Receiver>(new Receiver(std::move(state)));
+}
+
+Receiver::Receiver(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Receiver::~Receiver() {
+  {
+    absl::MutexLock lock(&state_->mutex);
+    state_->stopping = true;
+  }
+  state_->thread.join();
+}
+
+absl::StatusOr<uint16_t> Receiver::Open(StreamId stream) {
+  absl::MutexLock lock(&state_->mutex);
+  if (state_->streams.contains(stream))
+    return absl::AlreadyExistsError(fmt::format("stream {} has its ports already", stream.ToHex()));
+  TURRET_ASSIGN_OR_RETURN(Pair pair, state_->BindPair(stream));
+  const uint16_t port = pair.port;
+  state_->streams.emplace(stream, std::move(pair));
+  return port;
+}
+
+void Receiver::Close(StreamId stream) {
+  absl::MutexLock lock(&state_->mutex);
+  const auto found = state_->streams.find(stream);
+  if (found == state_->streams.end()) return;
+  state_->Drain(*found->second.rtp, kCloseDatagramsMax);
+  state_->Flush();
+  state_->DrainRtcp(*found->second.rtcp, kCloseDatagramsMax);
+  state_->pool.Free(found->second.port, state_->clock.Elapsed());
+  state_->streams.erase(found);  // Closing takes the sockets out of the epoll set.
+}
+
+uint64_t Receiver::datagrams_received() const { return state_->received; }
+uint64_t Receiver::datagrams_dropped() const { return state_->dropped; }
+uint64_t Receiver::rtcp_received() const { return state_->rtcp_received; }
+uint64_t Receiver::kernel_dropped() const { return state_->kernel_dropped; }
+
+absl::StatusOr<Pair> Receiver::State::BindPair(StreamId stream) {
+  const absl::Duration now = clock.Elapsed();
+  while (const std::optional<uint16_t> port = pool.Take(now)) {
+    auto rtp = MediaSocket::Bind(bind_address, *port, options.socket_buffer_bytes);
+    auto rtcp =
+        MediaSocket::Bind(bind_address, static_cast<uint16_t>(*port + 1), options.socket_buffer_bytes);
+    if (!rtp.ok() || !rtcp.ok()) {
+      pool.Free(*port, now);
+      const absl::Status why = rtp.ok() ? rtcp.status() : rtp.status();
+      if (!absl::IsAlreadyExists(why)) return why;
+      continue;
+    }
+    Pair pair{*port, std::make_unique<Port>(*std::move(rtp), stream, false),
+              std::make_unique<Port>(*std::move(rtcp), stream, true)};
+    absl::Status watched = Watch(*pair.rtp);
+    watched.Update(Watch(*pair.rtcp));
+    if (watched.ok()) return pair;
+    pool.Free(*port, now);
+    return watched;
+  }
+  return absl::ResourceExhaustedError(
+      fmt::format("no free media port from {} to {}", options.port_min, options.port_max));
+}
+
+absl::Status Receiver::State::Watch(Port& port) {
+  epoll_event event{.events = EPOLLIN, .data = {.ptr = &port}};
+  if (epoll_ctl(epoll, EPOLL_CTL_ADD, port.socket.fd(), &event) != 0)
+    return absl::ResourceExhaustedError(fmt::format("epoll_ctl: errno {}", errno));
+  return absl::OkStatus();
+}
+
+void Receiver::State::Run() {
+  absl::Duration wait = options.round;
+  absl::MutexLock lock(&mutex);
+  while (true) {
+    const bool last = mutex.AwaitWithTimeout(absl::Condition(&stopping), wait);
+    const absl::Duration begin = clock.Elapsed();
+    Round();
+    if (last) return;
+    wait = std::max(kWaitMin, options.round - (clock.Elapsed() - begin));
+  }
+}
+
+void Receiver::State::Round() {
+  // Ready sockets take turns in the kernel's list, so each is seen once in this many calls.
+  for (size_t calls = 0; calls <= 2 * streams.size() / kEventsMax; ++calls) {
+    const int ready = epoll_wait(epoll, events.data(), kEventsMax, 0);
+    for (int i = 0; i < ready; ++i) {
+      Port& port = *static_cast<Port*>(events[static_cast<size_t>(i)].data.ptr);
+      if (port.rtcp)
+        DrainRtcp(port, kRoundDatagramsMax);
+      else
+        Drain(port, kRoundDatagramsMax);
+    }
+    if (ready < kEventsMax) break;
+  }
+  Flush();
+}
+
+void Receiver::State::Drain(Port& port, size_t datagrams_max) {
+  const int64_t now_utc_ns = UtcNs();
+  for (size_t datagrams = 0; datagrams < datagrams_max;) {
+    const ReceiveBatch::Received got = batch.ReceiveFrom(port.socket.fd(), port.stream, now_utc_ns);
+    datagrams += got.datagrams;
+    CountKernelDrops(port, got.kernel_drops);
+    if (batch.full()) Flush();
+    if (got.drained) return;
+  }
+}
+
+// Nothing reads RTCP yet; an unread port would make the kernel answer the source with refusals.
+void Receiver::State::DrainRtcp(Port& port, size_t datagrams_max) {
+  Flush();
+  for (size_t datagrams = 0; datagrams < datagrams_max;) {
+    const ReceiveBatch::Received got = batch.ReceiveFrom(port.socket.fd(), port.stream, 0);
+    batch.Clear();
+    datagrams += got.datagrams;
+    rtcp_received += got.datagrams;
+    if (got.drained) return;
+  }
+}
+
+void Receiver::State::Flush() {
+  const uint64_t count = batch.datagrams().size();
+  if (count == 0) return;
+  received += count;
+  metrics.RtpReceived(count);
+  if (!spool.AppendDatagrams(batch.datagrams()).ok()) {
+    dropped += count;
+    metrics.RtpDropped("spool_full", count);
+  }
+  batch.Clear();
+}
+
+void Receiver::State::CountKernelDrops(Port& port, std::optional<uint32_t> now_at) {
+  if (!now_at.has_value()) return;
+  kernel_dropped += *now_at - port.kernel_drops;
+  port.kernel_drops = *now_at;
+}
+
+}  // namespace turret::node

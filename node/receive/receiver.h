@@ -1,5 +1,5 @@
-// Receives RTP: epoll and recvmmsg on one thread, a round every few milliseconds (wake-ups, not bytes, cost); each
-// datagram gets the kernel's own receive timestamp and goes to the spool as it is. No parsing here.
+// Receives RTP: epoll and recvmmsg on one thread, a round every few milliseconds (wake-ups, not bytes, cost);
+// each datagram gets the kernel's own receive timestamp and goes to the spool as it is. No parsing here.
 #pragma once
 
 #include <memory>
@@ -11,6 +11,7 @@
 #include "monitoring/metrics.h"
 #include "node/receive/media_ports.h"
 #include "node/spool/spool.h"
+#include "storage/base/clock.h"
 
 namespace turret::node {
 
@@ -19,20 +20,31 @@ struct ReceiverOptions {
   uint16_t port_min = 20000;  // Outside the kernel's ephemeral range (32768–60999).
   uint16_t port_max = 31999;
   absl::Duration round = absl::Milliseconds(20);
-  int socket_buffer_bytes = 1024 * 1024;
+  int socket_buffer_bytes = 1024 * 1024;  // More than net.core.rmem_max takes CAP_NET_ADMIN.
+  absl::Duration port_rest = absl::Seconds(60);
+  Clock* clock = nullptr;  // Null: the system's. Must outlive the receiver.
 };
 
+/// Receives, on a thread of its own, from Create to the end of its life; what is still in open sockets is
+/// read then. What it borrows must outlive it.
 class Receiver final : public MediaPorts {
  public:
+  /// Errors: InvalidArgument for an address or range that is none.
   static absl::StatusOr<std::unique_ptr<Receiver>> Create(const ReceiverOptions& options,
                                                           Spool& spool ABSL_ATTRIBUTE_LIFETIME_BOUND,
                                                           NodeMetrics& metrics ABSL_ATTRIBUTE_LIFETIME_BOUND);
   ~Receiver() override;
   absl::StatusOr<uint16_t> Open(StreamId stream) override;
   void Close(StreamId stream) override;
-  /// Datagrams that reached a session's port, and those dropped before the spool (spool_full), since the start.
+  /// Datagrams that reached a session's port, and those dropped before the spool (spool_full), since the
+  /// start.
   uint64_t datagrams_received() const;
   uint64_t datagrams_dropped() const;
+  /// What came to the RTCP ports: read, counted, not kept.
+  uint64_t rtcp_received() const;
+  /// What the kernel dropped because a socket's buffer was full (SO_RXQ_OVFL): never reached us, and is found
+  /// as loss.
+  uint64_t kernel_dropped() const;
 
  private:
   struct State;
