@@ -227,12 +227,13 @@ void Receiver::State::DrainRtcp(Port& port, size_t datagrams_max) {
 void Receiver::State::Flush() {
   const uint64_t count = batch.datagrams().size();
   if (count == 0) return;
-  received += count;
+  const bool spooled = spool.AppendDatagrams(batch.datagrams()).ok();
   metrics.RtpReceived(count);
-  if (!spool.AppendDatagrams(batch.datagrams()).ok()) {
+  if (!spooled) {
     dropped += count;
     metrics.RtpDropped("spool_full", count);
   }
+  received += count;  // Last: who sees the count finds the datagrams.
   batch.Clear();
 }
 
