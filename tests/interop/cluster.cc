@@ -40,6 +40,11 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const ClusterOptions& op
   auto cluster = std::unique_ptr<Cluster>(new Cluster(options));
   if (absl::Status made = cluster->MakeCertificates(); !made.ok()) return made;
   if (absl::Status started = cluster->StartCoordinator(); !started.ok()) return started;
+  if (options.relay) {
+    auto relay = TcpRelay::Start(cluster->coordinator_port_);
+    if (!relay.ok()) return relay.status();
+    cluster->relay_ = *std::move(relay);
+  }
   if (absl::Status started = cluster->StartNode(); !started.ok()) return started;
   return cluster;
 }
@@ -62,9 +67,7 @@ void Cluster::WriteConfigs() {
                   "tls:\n  authority: {0}/tls/authority.pem\n  certificate: {0}/tls/coordinator.pem\n"
                   "  key: {0}/tls/coordinator.key\n",
                   folder_, coordinator_port_));
-  const std::string address = options_.coordinator_address_for_node.empty()
-                                  ? coordinator_address()
-                                  : options_.coordinator_address_for_node;
+  const std::string address = relay_ ? fmt::format("localhost:{}", relay_->port()) : coordinator_address();
   WriteFileOrDie(
       folder_ + "/node.yaml",
       fmt::format("name: node-1\ncoordinator: {1}\nstate_directory: {0}/node\nnode_key: {0}/node/node.key\n"

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "nlohmann/json.hpp"
+#include "tests/interop/tcp_relay.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
 
@@ -18,9 +19,9 @@ struct ClusterOptions {
   std::string enrolment;     // YAML; see floor::EnrolmentYaml.
   bool null_cipher = false;  // The `-null` programs: everything in clear.
   absl::Duration presence_interval = absl::Seconds(1);
-  std::string coordinator_address_for_node;  // Empty: the coordinator's own. Else a relay's.
-  std::string folder;                        // Empty: one of our own, gone with the cluster.
+  std::string folder;  // Empty: one of our own, gone with the cluster.
   int node_workers = 1;
+  bool relay = false;  // The node reaches the coordinator through a relay that can be cut.
 };
 
 /// Not thread-safe.
@@ -64,6 +65,7 @@ class Cluster {
   std::string spool() const { return folder_ + "/node/spool"; }
   std::string folder() const { return folder_; }
   std::string certificates() const { return folder_ + "/tls"; }
+  TcpRelay& relay() { return *relay_; }
   Process& node() { return *node_; }
   Process& coordinator() { return *coordinator_; }
 
@@ -78,6 +80,7 @@ class Cluster {
   ClusterOptions options_;
   std::unique_ptr<TemporaryFolder> own_folder_;
   std::string folder_;
+  std::unique_ptr<TcpRelay> relay_;
   std::unique_ptr<Process> coordinator_;
   std::unique_ptr<Process> node_;
   uint16_t coordinator_port_ = 0;

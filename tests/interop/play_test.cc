@@ -2,6 +2,7 @@
 #include "fmt/format.h"
 #include "gtest/gtest.h"
 #include "tests/floor/floor.h"
+#include "tests/interop/archive_truth.h"
 #include "tests/interop/audio_match.h"
 #include "tests/interop/cluster.h"
 
@@ -32,22 +33,6 @@ class PlayTest : public testing::TestWithParam<Path> {
     truth_ = *std::move(truth);
     ASSERT_TRUE(cluster_->WaitUntilSettled(truth_.calls.size(), absl::Seconds(20)));
   }
-  nlohmann::json CallOf(const floor::CallTruth& truth) const {
-    const auto calls = cluster_->CtlJson({"calls"});
-    if (!calls.ok()) return {};
-    for (const nlohmann::json& call : *calls)
-      if (call["sip_call_id"] == truth.sip_call_id) return call;
-    return {};
-  }
-
-  static nlohmann::json StreamOf(const nlohmann::json& call, const std::string& label) {
-    for (const nlohmann::json& stream : call["streams"])
-      if (stream["label"] == label) return stream;
-    return {};
-  }
-  // protobuf's JSON writes 64-bit integers as strings.
-  static int64_t Nanoseconds(const nlohmann::json& value) { return std::stoll(value.get<std::string>()); }
-
   std::unique_ptr<Cluster> cluster_;
   floor::FloorTruth truth_;
   TemporaryFolder folder_;
@@ -56,29 +41,14 @@ class PlayTest : public testing::TestWithParam<Path> {
 // R18. Both voices, both laws, overlapping calls.
 TEST_P(PlayTest, ExactPolicyGivesBackEveryPayloadByte) {
   ASSERT_NO_FATAL_FAILURE(Place("exact", 2));
-  for (const floor::CallTruth& truth : truth_.calls) {
-    ASSERT_TRUE(truth.established);
-    const nlohmann::json call = CallOf(truth);
-    ASSERT_TRUE(call.is_object());
-    for (const floor::StreamTruth& sent : truth.streams) {
-      for (const nlohmann::json& stream : call["streams"]) {
-        if (stream["label"] != sent.label) continue;
-        const std::string out = folder_ / ("raw" + sent.label + truth.sip_call_id);
-        const CommandResult play = cluster_->Ctl(
-            {"play", call["call_id"], "--reason", "test", "--raw", stream["stream_id"], "-o", out});
-        ASSERT_EQ(play.exit_code, 0) << play.err;
-        const std::vector<uint8_t> want = sent.SentPayload();
-        EXPECT_EQ(ReadFileOrEmpty(out), std::string(want.begin(), want.end())) << sent.label;
-      }
-    }
-  }
+  ExpectEveryPayloadByte(*cluster_, truth_);
 }
 
 TEST_P(PlayTest, OpusPolicyFitsTheSourceAtOneLagWithCorrelationOfNineTenths) {
   ASSERT_NO_FATAL_FAILURE(Place("opus", 2));
   for (const floor::CallTruth& truth : truth_.calls) {
     ASSERT_TRUE(truth.established);
-    const nlohmann::json call = CallOf(truth);
+    const nlohmann::json call = FindCall(*cluster_, truth.sip_call_id);
     ASSERT_TRUE(call.is_object());
     const std::string out = folder_ / ("heard" + truth.sip_call_id + ".wav");
     const CommandResult play = cluster_->Ctl({"play", call["call_id"], "--reason", "test", "-o", out});
@@ -90,7 +60,7 @@ TEST_P(PlayTest, OpusPolicyFitsTheSourceAtOneLagWithCorrelationOfNineTenths) {
       const floor::StreamTruth& sent = truth.streams[i];
       const std::vector<int16_t> said = floor::DecodeG711(sent.law, sent.payload);
       const nlohmann::json recorded = StreamOf(call, sent.label)["recorded"][0];
-      const int64_t offset_ns = Nanoseconds(recorded["begin_utc_ns"]) - Nanoseconds(call["started_utc_ns"]);
+      const int64_t offset_ns = Nanoseconds(recorded, "begin_utc_ns") - Nanoseconds(call, "started_utc_ns");
       const auto offset = static_cast<size_t>((offset_ns * 8 + 500'000) / 1'000'000);
       const std::vector<int16_t>& channel = wav->channels[i];
       const Match match = MatchSpeech(said, std::span(channel).subspan(offset), 400);

@@ -1,0 +1,72 @@
+#include "tests/interop/archive_truth.h"
+
+#include "gtest/gtest.h"
+
+namespace turret::test {
+
+nlohmann::json FindCall(const Cluster& cluster, const std::string& sip_call_id) {
+  const auto calls = cluster.CtlJson({"calls"});
+  EXPECT_TRUE(calls.ok()) << calls.status();
+  if (!calls.ok()) return {};
+  for (const nlohmann::json& call : *calls)
+    if (call.value("sip_call_id", "") == sip_call_id) return call;
+  return {};
+}
+
+nlohmann::json StreamOf(const nlohmann::json& call, const std::string& label) {
+  for (const nlohmann::json& stream : call.value("streams", nlohmann::json::array()))
+    if (stream.value("label", "") == label) return stream;
+  return {};
+}
+
+int64_t Nanoseconds(const nlohmann::json& object, const std::string& field) {
+  if (!object.contains(field)) return 0;
+  const nlohmann::json& value = object[field];
+  return value.is_string() ? std::stoll(value.get<std::string>()) : value.get<int64_t>();
+}
+
+void ExpectEveryPayloadByte(const Cluster& cluster, const floor::FloorTruth& truth) {
+  const TemporaryFolder folder;
+  for (const floor::CallTruth& sent_call : truth.calls) {
+    if (!sent_call.established) continue;
+    const nlohmann::json call = FindCall(cluster, sent_call.sip_call_id);
+    ASSERT_TRUE(call.is_object()) << "the call left no record: " << sent_call.sip_call_id;
+    for (const floor::StreamTruth& sent : sent_call.streams) {
+      const nlohmann::json stream = StreamOf(call, sent.label);
+      ASSERT_TRUE(stream.is_object()) << sent.label;
+      const std::string out = folder / (sent_call.sip_call_id + sent.label);
+      const CommandResult play =
+          cluster.Ctl({"play", call["call_id"], "--reason", "test", "--raw", stream["stream_id"], "-o", out});
+      ASSERT_EQ(play.exit_code, 0) << play.err;
+      const std::vector<uint8_t> want = sent.SentPayload();
+      const std::string got = ReadFileOrEmpty(out);
+      EXPECT_EQ(got.size(), want.size()) << sent_call.sip_call_id << " stream " << sent.label;
+      EXPECT_TRUE(got == std::string(want.begin(), want.end()))
+          << sent_call.sip_call_id << " stream " << sent.label;
+    }
+  }
+}
+
+void ExpectEveryDatagramAccounted(const Cluster& cluster, const floor::FloorTruth& truth) {
+  const std::string metrics = cluster.NodeMetrics();
+  const double received = MetricValue(metrics, "turret_rtp_packets_received_total");
+  const double accounted = MetricValue(metrics, "turret_rtp_packets_recorded_total") +
+                           MetricValue(metrics, "turret_rtp_packets_duplicate_total") +
+                           MetricValue(metrics, "turret_rtp_packets_late_total") +
+                           MetricSum(metrics, "turret_rtp_packets_dropped_total");
+  EXPECT_EQ(received, accounted);
+  EXPECT_EQ(received, static_cast<double>(truth.datagrams_sent));
+}
+
+void ExpectVerified(Cluster& cluster) {
+  const auto head = cluster.SaveHead();
+  ASSERT_TRUE(head.ok()) << head.status();
+  const CommandResult full = cluster.Verify(*head);
+  EXPECT_EQ(full.exit_code, 0) << full.out << full.err;
+  const CommandResult hashes = cluster.VerifyHashes(*head);
+  EXPECT_EQ(hashes.exit_code, 0) << hashes.out << hashes.err;
+  const CommandResult index = cluster.Ctl({"index", "check"});
+  EXPECT_EQ(index.exit_code, 0) << index.out << index.err;
+}
+
+}  // namespace turret::test

@@ -1,0 +1,28 @@
+// Compares what an archive holds with what a floor sent.
+#pragma once
+
+#include <string>
+
+#include "nlohmann/json.hpp"
+#include "tests/floor/truth.h"
+#include "tests/interop/cluster.h"
+
+namespace turret::test {
+
+/// The call with this SIP Call-ID; a null value when there is none.
+nlohmann::json FindCall(const Cluster& cluster, const std::string& sip_call_id);
+/// Its stream with this label; null when there is none.
+nlohmann::json StreamOf(const nlohmann::json& call, const std::string& label);
+/// 64-bit integers are strings in protobuf's JSON; absent means 0.
+int64_t Nanoseconds(const nlohmann::json& object, const std::string& field);
+
+/// Every stream of every established call gives back exactly the payload that was sent (policy `exact`): an
+/// EXPECT for each.
+void ExpectEveryPayloadByte(const Cluster& cluster, const floor::FloorTruth& truth);
+/// received = recorded + duplicate + late + dropped = what the floor sent. Expects no gap in the node's own
+/// accounting.
+void ExpectEveryDatagramAccounted(const Cluster& cluster, const floor::FloorTruth& truth);
+/// turret-verify against a head saved now, in both modes, and the running index against one rebuilt.
+void ExpectVerified(Cluster& cluster);
+
+}  // namespace turret::test
