@@ -1,7 +1,8 @@
-// Tree heads as C2SP checkpoints (signed notes): https://c2sp.org/tlog-checkpoint, https://c2sp.org/signed-note.
+// Tree heads as C2SP checkpoints (signed notes): https://c2sp.org/tlog-checkpoint,
+// https://c2sp.org/signed-note.
 //
-//   <origin>\n<size>\n<base64 root>\n\n— <key name> <base64(key hash, 4 bytes | Ed25519 signature, 64 bytes)>\n
-//   key hash = first 4 bytes of SHA-256(key name | 0x0A | 0x01 | public key)
+//   <origin>\n<size>\n<base64 root>\n\n— <key name> <base64(key hash, 4 bytes | Ed25519 signature, 64
+//   bytes)>\n key hash = first 4 bytes of SHA-256(key name | 0x0A | 0x01 | public key)
 #pragma once
 
 #include <string>

@@ -29,8 +29,8 @@ struct StoredEntry {
 };
 
 /// Completes `leaf` (ledger id, entry id, digests, versions) and seals `body`.
-StoredEntry MakeEntry(v1::Leaf leaf, LedgerId ledger, const v1::EntryBody* body, const std::optional<SealUnder>& under,
-                      Random& random);
+StoredEntry MakeEntry(v1::Leaf leaf, LedgerId ledger, const v1::EntryBody* body,
+                      const std::optional<SealUnder>& under, Random& random);
 /// Errors: DataLoss when the digests in the leaf do not fit the body, or it does not open.
 absl::StatusOr<v1::EntryBody> OpenBody(const v1::Leaf& leaf, Bytes sealed_body, const SecretKey& key);
 /// The opened body with its opening, as bytes: what an export shows.
