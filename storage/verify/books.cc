@@ -58,15 +58,13 @@ void Look(const ContainerRecord& at, const LedgerFacts& facts, Report& report,
 
 }  // namespace
 
-void CheckBooks(const std::string& archive, const LedgerFacts& facts, bool running, Report& report,
-                const std::function<void(const Place&, const v1::BookRecord&)>& visit) {
-  const auto id_of = [&](const std::string& file) { return IdInFile(archive, file); };
-  const ContainerKind kind{archive, "books", kMagic, "key book", id_of};
-  ForEachContainer(kind, facts.books, running, report,
+void CheckBooks(Scope& scope, const std::function<void(const Place&, const v1::BookRecord&)>& visit) {
+  const auto id_of = [&](const std::string& file) { return IdInFile(scope.archive, file); };
+  ForEachContainer({"books", kMagic, "key book", id_of}, scope.facts.books, scope,
                    [&](RecordReader& reader, const std::string&, const std::vector<State>& states) {
-                     ++report.counts.books;
-                     CheckContainer(reader, states, running, report, [&](const ContainerRecord& record) {
-                       Look(record, facts, report, visit);
+                     ++scope.report.counts.books;
+                     CheckContainer(reader, states, scope, [&](const ContainerRecord& record) {
+                       Look(record, scope.facts, scope.report, visit);
                        return LeafHash({record.payload});
                      });
                    });

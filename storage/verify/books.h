@@ -2,17 +2,13 @@
 #pragma once
 
 #include <functional>
-#include <string>
 
 #include "storage/verify/container.h"
-#include "storage/verify/ledger.h"
-#include "storage/verify/report.h"
 #include "turret/v1/archive.pb.h"
 
 namespace turret::verify {
 
 /// Checks every book that the ledger names. `visit`, when given, gets each record: full mode unwraps its key.
-void CheckBooks(const std::string& archive, const LedgerFacts& facts, bool running, Report& report,
-                const std::function<void(const Place&, const v1::BookRecord&)>& visit);
+void CheckBooks(Scope& scope, const std::function<void(const Place&, const v1::BookRecord&)>& visit);
 
 }  // namespace turret::verify

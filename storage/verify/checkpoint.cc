@@ -86,6 +86,16 @@ std::optional<PublicKey> ReadPublicKey(std::string_view text) {
   return key;
 }
 
+std::string PublicKeyPem(const PublicKey& key) {
+  const KeyHandle handle(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, key.data(), key.size()),
+                         &EVP_PKEY_free);
+  const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new(BIO_s_mem()), &BIO_free);
+  char* text = nullptr;
+  if (!handle || PEM_write_bio_PUBKEY(bio.get(), handle.get()) != 1) return "";
+  const long bytes = BIO_get_mem_data(bio.get(), &text);
+  return std::string(text, static_cast<size_t>(bytes));
+}
+
 std::optional<Head> ReadHead(std::string_view text, const PublicKey& key, std::string& why) {
   const size_t blank = text.find("\n\n");
   Head head;

@@ -14,6 +14,8 @@ using PublicKey = std::array<uint8_t, 32>;
 /// Ed25519 public key from PEM (SubjectPublicKeyInfo) or 64 hex digits. Nullopt when it is neither.
 std::optional<PublicKey> ReadPublicKey(std::string_view text);
 
+std::string PublicKeyPem(const PublicKey& key);
+
 struct Head {
   std::string origin;
   uint64_t size = 0;

@@ -81,12 +81,12 @@ class Walk {
   bool told_ = false;
 };
 
-void CheckTail(RecordReader& reader, const State& last, bool running, Report& report) {
+void CheckTail(RecordReader& reader, const State& last, bool at_rest, Report& report) {
   if (reader.size_bytes() < last.bytes) return;  // Told already.
   const uint64_t tail = reader.size_bytes() - last.bytes;
   const Place place{.file = reader.file(), .offset_bytes = last.bytes, .entry = last.entry};
   if (tail == 0 && last.tail_bytes == 0) return;
-  if (running && !last.closed) {
+  if (!last.closed && !at_rest) {
     report.counts.uncovered_bytes += tail;
   } else if (tail != last.tail_bytes) {
     report.Add(place, fmt::format("{} bytes behind the last record, and the entry states {}", tail,
@@ -98,45 +98,49 @@ void CheckTail(RecordReader& reader, const State& last, bool running, Report& re
 
 constexpr uint64_t kStillbornBytesMax = 4096;
 
-bool IsStillborn(const ContainerKind& kind, const std::string& file) {
+bool IsStillborn(const std::string& archive, const std::string& file, std::string_view magic) {
   Report scratch;
-  const auto reader = RecordReader::OpenOrStillborn(kind.archive, file, kind.magic, scratch);
+  const auto reader = RecordReader::OpenOrStillborn(archive, file, magic, scratch);
   if (!reader || reader->size_bytes() > kStillbornBytesMax) return false;
   const std::optional<Record> first = reader->Next(reader->size_bytes());
   return !first || !first->check_fits;
 }
 
+void TellMissing(const std::string& id, const State& state, std::string_view what, Report& report) {
+  report.Add({.entry = state.entry, .ids = fmt::format("{} {}", what, Hex(id))},
+             fmt::format("the {} that the entry names is missing", what));
+}
+
 }  // namespace
 
-void CheckContainer(RecordReader& reader, const std::vector<State>& states, bool running, Report& report,
+void CheckContainer(RecordReader& reader, const std::vector<State>& states, const Scope& scope,
                     const std::function<Hash(const ContainerRecord&)>& leaf) {
-  CheckStates(reader.file(), states, report);
-  Walk(reader, states, report).Run(leaf);
-  CheckTail(reader, states.back(), running, report);
+  CheckStates(reader.file(), states, scope.report);
+  Walk(reader, states, scope.report).Run(leaf);
+  CheckTail(reader, states.back(), scope.at_rest, scope.report);
 }
 
 void ForEachContainer(
-    const ContainerKind& kind, const States& states, bool running, Report& report,
+    const ContainerKind& kind, const States& states, Scope& scope,
     const std::function<void(RecordReader&, const std::string& id, const std::vector<State>&)>& visit) {
   std::map<std::string, std::string> file_of;
-  for (const std::string& file : FilesUnder(kind.archive, kind.folder, report)) {
+  for (const std::string& file : FilesUnder(scope.archive, kind.folder, scope.report)) {
     const std::string id = kind.id_of(file);
     const auto found = states.find(id);
     if (found == states.end()) {
-      if (IsStillborn(kind, file))
-        report.Note(fmt::format("{}: holds no record; left by a crash", file));
-      else if (!running)
-        report.Add({.file = file}, fmt::format("no ledger entry names this {}", kind.what));
+      if (IsStillborn(scope.archive, file, kind.magic))
+        scope.report.Note(fmt::format("{}: holds no record; left by a crash", file));
+      else
+        scope.unnamed.push_back({file, id, std::string(kind.what)});
     } else if (const auto [other, fresh] = file_of.emplace(id, file); !fresh) {
-      report.Add({.file = file}, fmt::format("is a second file of the {} in {}", kind.what, other->second));
-    } else if (const auto reader = RecordReader::Open(kind.archive, file, kind.magic, report)) {
+      scope.report.Add({.file = file},
+                       fmt::format("is a second file of the {} in {}", kind.what, other->second));
+    } else if (const auto reader = RecordReader::Open(scope.archive, file, kind.magic, scope.report)) {
       visit(*reader, id, found->second);
     }
   }
   for (const auto& [id, of_id] : states)
-    if (!file_of.contains(id))
-      report.Add({.entry = of_id.front().entry, .ids = fmt::format("{} {}", kind.what, Hex(id))},
-                 fmt::format("the {} that the entry names is missing", kind.what));
+    if (!file_of.contains(id)) TellMissing(id, of_id.front(), kind.what, scope.report);
 }
 
 }  // namespace turret::verify

@@ -36,25 +36,6 @@ Plain Hkdf(View key, View salt, std::string_view info, size_t bytes) {
   return out;
 }
 
-std::optional<Plain> OpenGcm(View key_and_nonce, View aad, View sealed) {
-  if (sealed.size() < kTagBytes || key_and_nonce.size() != kKeyBytes + kNonceBytes) return std::nullopt;
-  const std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> context(EVP_CIPHER_CTX_new(),
-                                                                                &EVP_CIPHER_CTX_free);
-  const View ciphertext = sealed.first(sealed.size() - kTagBytes);
-  Plain tag(sealed.end() - kTagBytes, sealed.end());
-  Plain plain(ciphertext.size());
-  int got = 0;
-  const bool ok =
-      EVP_DecryptInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, key_and_nonce.data(),
-                         key_and_nonce.data() + kKeyBytes) == 1 &&
-      EVP_DecryptUpdate(context.get(), nullptr, &got, aad.data(), static_cast<int>(aad.size())) == 1 &&
-      EVP_DecryptUpdate(context.get(), plain.data(), &got, ciphertext.data(),
-                        static_cast<int>(ciphertext.size())) == 1 &&
-      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, kTagBytes, tag.data()) == 1 &&
-      EVP_DecryptFinal_ex(context.get(), plain.data() + plain.size(), &got) == 1;
-  return ok ? std::optional(std::move(plain)) : std::nullopt;
-}
-
 std::optional<Plain> OpenBox(View key, View aad, View box) {
   if (box.size() < kBoxPrefixBytes + kTagBytes || box[0] != 1 || box[1] != 1) return std::nullopt;
   Plain full(box.begin(), box.begin() + kBoxPrefixBytes);

@@ -43,7 +43,7 @@ std::optional<Block> ParseName(const std::string& file) {
 std::vector<Block> ListBlocks(const std::string& archive, Report& report) {
   std::vector<Block> blocks;
   for (const std::string& file : FilesUnder(archive, "ledger", report)) {
-    if (file.starts_with("ledger/heads") || file == "ledger/checkpoint") continue;
+    if (file.starts_with("ledger/heads") || file == "ledger/checkpoint" || file == kPublicKeyFile) continue;
     if (const auto block = ParseName(file))
       blocks.push_back(*block);
     else

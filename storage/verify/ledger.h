@@ -22,6 +22,8 @@ struct Entry {
   View sealed_body;
 };
 
+inline constexpr const char* kPublicKeyFile = "ledger/public.pem";
+
 /// Where the entries of one block ended.
 struct BlockEnd {
   std::string file;

@@ -31,7 +31,7 @@ struct Arguments {
   std::string key_file;
   std::string passphrase_file;
   bool hashes = false;
-  bool running = false;
+  bool at_rest = false;
   bool json = false;
 };
 
@@ -120,7 +120,7 @@ std::string Prepare(const Arguments& arguments, Options& options) {
   if (arguments.hashes == !arguments.passphrase_file.empty())
     return "say either --hashes, or --passphrase-file FILE to open everything";
   options.archive = arguments.archive;
-  options.running = arguments.running;
+  options.at_rest = arguments.at_rest;
   const auto key_text = ReadText(arguments.key_file);
   const auto key = key_text ? ReadPublicKey(*key_text) : std::nullopt;
   if (!key) return fmt::format("{}: is no Ed25519 public key (PEM or 64 hex digits)", arguments.key_file);
@@ -163,8 +163,9 @@ int Main(int argc, char** argv) {
   app.add_flag("--hashes", arguments.hashes, "Check hashes and signatures alone: needs no secret");
   app.add_option("--passphrase-file", arguments.passphrase_file,
                  "Passphrase of keys/root.key: opens every segment and every entry's body too");
-  app.add_flag("--running", arguments.running,
-               "The coordinator is writing: what is newer than the newest head is counted, not reported");
+  app.add_flag(
+      "--at-rest", arguments.at_rest,
+      "Nobody writes to the archive: what is newer than its newest head is wrong, too, and not only counted");
   app.add_flag("--json", arguments.json, "Machine-readable report");
   try {
     app.parse(argc, argv);

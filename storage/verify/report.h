@@ -36,7 +36,7 @@ struct Counts {
   uint64_t streams = 0;
   uint64_t bodies_opened = 0;
   uint64_t segments_opened = 0;
-  uint64_t uncovered_bytes = 0;  // Behind the newest head of a running archive.
+  uint64_t uncovered_bytes = 0;  // Newer than the newest head: an archive in use.
 };
 
 /// Not thread-safe.

@@ -1,5 +1,9 @@
 #include "storage/verify/verify.h"
 
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
 #include "fmt/format.h"
 #include "storage/verify/books.h"
 #include "storage/verify/folder.h"
@@ -7,6 +11,7 @@
 #include "storage/verify/keys.h"
 #include "storage/verify/ledger.h"
 #include "storage/verify/opened.h"
+#include "storage/verify/record_reader.h"
 #include "storage/verify/streams.h"
 #include "storage/verify/volumes.h"
 
@@ -26,30 +31,55 @@ void CheckLedger(const Options& options, const Heads& heads, const LedgerFacts& 
   if (heads.trusted && heads.trusted->origin != origin)
     report.Add({}, "the head that was kept elsewhere is of another ledger");
   CheckBlockEnds(options.archive, facts, report);
-  if (facts.walk.uncovered_bytes > 0 && options.running)
+  if (!options.at_rest)
     report.counts.uncovered_bytes += facts.walk.uncovered_bytes;
   else if (facts.walk.uncovered_bytes > 0)
     report.Add({.file = "ledger", .entry = facts.walk.end},
                fmt::format("{} bytes from here on are in no signed head", facts.walk.uncovered_bytes));
 }
 
-void CheckClear(const Options& options, const LedgerFacts& facts, Report& report) {
+void CheckClear(Scope& scope) {
   Streams streams;
-  CheckBooks(options.archive, facts, options.running, report, nullptr);
-  CheckVolumes(options.archive, facts, options.running, streams, report, nullptr);
-  streams.CheckChains(report);
+  CheckBooks(scope, nullptr);
+  CheckVolumes(scope, streams, nullptr);
+  streams.CheckChains(scope.report);
 }
 
-void CheckOpened(const Options& options, const LedgerFacts& facts, KeyRing& keys, Report& report) {
+void CheckOpened(Scope& scope, KeyRing& keys) {
   Streams streams;
-  CheckBooks(options.archive, facts, options.running, report,
-             [&](const Place& place, const v1::BookRecord& record) { keys.Take(place, record, report); });
-  OpenedArchive opened(keys, report);
-  opened.OpenBodies(options.archive, facts.walk.end);
-  CheckVolumes(options.archive, facts, options.running, streams, report,
-               [&](const SegmentAt& segment) { opened.OpenSegment(segment); });
-  streams.CheckChains(report);
+  CheckBooks(scope, [&](const Place& place, const v1::BookRecord& record) {
+    keys.Take(place, record, scope.report);
+  });
+  OpenedArchive opened(keys, scope.report);
+  opened.OpenBodies(scope.archive, scope.facts.walk.end);
+  CheckVolumes(scope, streams, [&](const SegmentAt& segment) { opened.OpenSegment(segment); });
+  streams.CheckChains(scope.report);
   opened.Finish(streams);
+}
+
+// A file may be newer than the head that this run began with: then a head that names it follows at once.
+void CheckUnnamed(const Options& options, Scope& scope) {
+  constexpr int kAttempts = 20;
+  for (int attempt = 0; attempt < kAttempts && !options.at_rest && !scope.unnamed.empty(); ++attempt) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    Report scratch;
+    const Heads heads{ReadOwnHeads(options.archive, options.key, scratch), std::nullopt};
+    const LedgerFacts now = ReadLedger(options.archive, heads.SizeMax(), {}, scratch);
+    std::erase_if(scope.unnamed, [&](const Unnamed& file) {
+      return now.volumes.contains(file.id) || now.books.contains(file.id);
+    });
+  }
+  for (const Unnamed& unnamed : scope.unnamed)
+    scope.report.Add({.file = unnamed.file}, fmt::format("no ledger entry names this {}", unnamed.what));
+}
+
+// A copy of the key for convenience; trust never comes from here.
+void CheckPublicKeyFile(const Options& options, Report& report) {
+  const auto files = FilesUnder(options.archive, "ledger", report);
+  if (std::ranges::find(files, kPublicKeyFile) == files.end()) return;
+  const auto text = ReadWhole(options.archive, kPublicKeyFile, report);
+  if (text && *text != PublicKeyPem(options.key))
+    report.Add({.file = kPublicKeyFile}, "is not the ledger's public key");
 }
 
 }  // namespace
@@ -60,15 +90,18 @@ Outcome Verify(const Options& options, Report& report) {
   if (options.passphrase && !keys) return {std::nullopt, false};
   CheckTopLevel(options.archive, report);
   CheckKeyFiles(options.archive, report);
+  CheckPublicKeyFile(options, report);
   const Heads heads{ReadOwnHeads(options.archive, options.key, report), options.trusted};
   if (heads.own.empty()) report.Add({.file = "ledger/heads"}, "there is no head with a good signature");
   const LedgerFacts facts = ReadLedger(options.archive, heads.SizeMax(), heads.Sizes(), report);
   CheckLedger(options, heads, facts, report);
   CheckHeads(heads, facts, report);
+  Scope scope{options.archive, facts, options.at_rest, report};
   if (keys)
-    CheckOpened(options, facts, *keys, report);
+    CheckOpened(scope, *keys);
   else
-    CheckClear(options, facts, report);
+    CheckClear(scope);
+  CheckUnnamed(options, scope);
   return {heads.own.empty() ? std::nullopt : std::optional(heads.own.back()), true};
 }
 

@@ -14,7 +14,7 @@ struct Options {
   PublicKey key{};
   std::optional<Head> trusted;            // None: freshness stays unproven.
   std::optional<std::string> passphrase;  // None: hashes only.
-  bool running = false;  // The coordinator is writing: more than the newest head covers is no fault.
+  bool at_rest = false;  // Nobody is writing: what is newer than the newest head is a finding.
 };
 
 struct Outcome {

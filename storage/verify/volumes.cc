@@ -101,14 +101,12 @@ class Volume {
 
 }  // namespace
 
-void CheckVolumes(const std::string& archive, const LedgerFacts& facts, bool running, Streams& streams,
-                  Report& report, const std::function<void(const SegmentAt&)>& visit) {
-  const ContainerKind kind{archive, "volumes", kMagic, "volume", IdOfName};
-  ForEachContainer(kind, facts.volumes, running, report,
+void CheckVolumes(Scope& scope, Streams& streams, const std::function<void(const SegmentAt&)>& visit) {
+  ForEachContainer({"volumes", kMagic, "volume", IdOfName}, scope.facts.volumes, scope,
                    [&](RecordReader& reader, const std::string& id, const std::vector<State>& states) {
-                     ++report.counts.volumes;
-                     Volume volume(id, facts, streams, report, visit);
-                     CheckContainer(reader, states, running, report,
+                     ++scope.report.counts.volumes;
+                     Volume volume(id, scope.facts, streams, scope.report, visit);
+                     CheckContainer(reader, states, scope,
                                     [&](const ContainerRecord& record) { return volume.Look(record); });
                    });
 }

@@ -4,8 +4,7 @@
 #include <functional>
 #include <string>
 
-#include "storage/verify/ledger.h"
-#include "storage/verify/report.h"
+#include "storage/verify/container.h"
 #include "storage/verify/streams.h"
 
 namespace turret::verify {
@@ -23,7 +22,6 @@ struct SegmentAt {
 
 /// Checks every volume that the ledger names, and notes each segment in `streams`. `visit`, when given, gets
 /// each well-formed segment: full mode opens it.
-void CheckVolumes(const std::string& archive, const LedgerFacts& facts, bool running, Streams& streams,
-                  Report& report, const std::function<void(const SegmentAt&)>& visit);
+void CheckVolumes(Scope& scope, Streams& streams, const std::function<void(const SegmentAt&)>& visit);
 
 }  // namespace turret::verify
