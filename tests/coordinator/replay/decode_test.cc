@@ -1,0 +1,184 @@
+#include <algorithm>
+#include <cstdlib>
+#include <numeric>
+
+#include "coordinator/replay/call_mixer.h"
+#include "coordinator/replay/g711_decode.h"
+#include "coordinator/replay/stream_decoder.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/coordinator/replay/segments.h"
+
+namespace turret::coordinator {
+namespace {
+
+using test::kAnchorUtcNs;
+using test::MadeSegment;
+using test::StreamShape;
+using ::testing::Each;
+using ::testing::ElementsAre;
+
+std::vector<AudioPiece> Decode(const std::vector<MadeSegment>& segments) {
+  auto decoder = StreamDecoder::Create();
+  EXPECT_TRUE(decoder.ok());
+  std::vector<AudioPiece> all;
+  for (const MadeSegment& segment : segments) {
+    auto pieces = decoder->Decode(segment.body, segment.media);
+    EXPECT_TRUE(pieces.ok()) << pieces.status();
+    if (pieces.ok()) all.insert(all.end(), pieces->begin(), pieces->end());
+  }
+  EXPECT_EQ(decoder->undecodable_frames(), 0U);
+  return all;
+}
+
+MixerSource SourceOf(size_t channel, std::vector<AudioPiece> pieces) {
+  auto left = std::make_shared<std::vector<AudioPiece>>(std::move(pieces));
+  return {channel, [left]() -> absl::StatusOr<std::optional<std::vector<AudioPiece>>> {
+            if (left->empty()) return std::nullopt;
+            std::vector<AudioPiece> first{left->front()};
+            left->erase(left->begin());
+            return first;
+          }};
+}
+
+// One channel that begins at the anchor, read in windows of an odd size.
+std::vector<int16_t> Mix(std::vector<AudioPiece> pieces, size_t samples) {
+  CallMixer mixer(kAnchorUtcNs, 1, {SourceOf(0, std::move(pieces))});
+  std::vector<int16_t> all;
+  while (all.size() < samples) {
+    const auto window = mixer.Next(std::min<size_t>(777, samples - all.size()));
+    EXPECT_TRUE(window.ok());
+    all.insert(all.end(), window->begin(), window->end());
+  }
+  return all;
+}
+
+// Corner values of ITU-T G.711 tables 1a, 1b, 2a and 2b, times 8 (A-law, 13 bit) and 4 (µ-law, 14 bit).
+TEST(G711, DecodesTheCornersOfTheTables) {
+  const Buffer alaw{0xD5, 0x55, 0xAA, 0x2A, 0x80, 0x00};
+  EXPECT_THAT(DecodeG711("PCMA", alaw), ElementsAre(8, -8, 32256, -32256, 5504, -5504));
+  const Buffer ulaw{0xFF, 0x7F, 0x80, 0x00, 0xFE, 0xF0};
+  EXPECT_THAT(DecodeG711("pcmu", ulaw), ElementsAre(0, 0, 32124, -32124, 8, 120));
+}
+
+TEST(G711, DecodedSamplesEncodeBackToTheirByte) {
+  Buffer all(256);
+  std::iota(all.begin(), all.end(), uint8_t{0});
+  for (const char* codec : {"PCMA", "PCMU"}) {
+    const Buffer again = test::EncodeG711(codec, DecodeG711(codec, all));
+    for (size_t byte = 0; byte < 256; ++byte)
+      if (all[byte] != 0x7F) EXPECT_EQ(again[byte], all[byte]) << codec;  // µ-law has two zeros.
+  }
+}
+
+TEST(StreamDecoder, ExactPolicyComesOutSampleForSampleWithZerosWherePacketsAreMissing) {
+  const std::vector<int16_t> said = test::Babble(8000 * 12, 1);
+  for (const char* codec : {"PCMA", "PCMU"}) {
+    const std::vector<int16_t> heard =
+        Mix(Decode(test::MakeExact(codec, said, {.lost = {10, 11, 250, 599}})), said.size());
+    std::vector<int16_t> expected = DecodeG711(codec, test::EncodeG711(codec, said));
+    for (const size_t packet : {10, 11, 250, 599})
+      std::fill_n(expected.begin() + static_cast<std::ptrdiff_t>(packet * 160), 160, int16_t{0});
+    EXPECT_EQ(heard, expected) << codec;
+  }
+}
+
+TEST(StreamDecoder, OpusPolicyHasNoLagAndKeepsTheWaveformOverSegmentBorders) {
+  const std::vector<int16_t> said = test::Babble(8000 * 25, 2);
+  const std::vector<int16_t> heard = Mix(Decode(test::MakeOpus(said, {})), said.size());
+  EXPECT_LE(std::abs(test::BestLag(said, heard, 40)), 8) << "more than 1 ms";
+  EXPECT_GE(test::WorstWindow(said, heard), 0.9);
+}
+
+TEST(StreamDecoder, OpusRunsBeginExactlyBehindAHoleAndTheHoleIsSilent) {
+  const std::vector<int16_t> said = test::Babble(8000 * 12, 3);
+  for (const int64_t packet_samples : {80, 160, 240, 480}) {
+    const StreamShape shape{.packet_samples = packet_samples, .packets_a_segment = 70, .lost = {50, 51, 100}};
+    const std::vector<int16_t> heard = Mix(Decode(test::MakeOpus(said, shape)), said.size());
+    const auto at = [&](int64_t packet) { return heard.begin() + packet * packet_samples; };
+    EXPECT_THAT(std::vector<int16_t>(at(50), at(52)), Each(0)) << packet_samples;
+    EXPECT_THAT(std::vector<int16_t>(at(100), at(101)), Each(0)) << packet_samples;
+    EXPECT_NE(*(at(52) + packet_samples / 2), 0);
+    std::vector<int16_t> expected = said;
+    for (const int64_t packet : {50, 51, 100})
+      std::fill_n(expected.begin() + packet * packet_samples, packet_samples, int16_t{0});
+    EXPECT_LE(std::abs(test::BestLag(expected, heard, 40)), 8);
+    EXPECT_GE(test::WorstWindow(expected, heard), 0.9) << packet_samples;
+  }
+}
+
+TEST(StreamDecoder, NothingIsHeardBehindTheLastPacket) {
+  const std::vector<int16_t> said = test::Babble(8000, 4);
+  const auto pieces = Decode(test::MakeOpus(said, {}));
+  ASSERT_EQ(pieces.size(), 1U);
+  EXPECT_EQ(pieces[0].begin_utc_ns, kAnchorUtcNs);
+  EXPECT_EQ(pieces[0].samples.size(), said.size());
+}
+
+TEST(StreamDecoder, ADriftFitThatMovesBendsNoContinuousAudio) {
+  const std::vector<int16_t> said = test::Babble(8000 * 20, 5);
+  std::vector<MadeSegment> segments = test::MakeExact("PCMA", said, {});
+  for (size_t i = 0; i < segments.size(); ++i) segments[i].body.set_drift_ppb(i % 2 == 0 ? 90'000 : -90'000);
+  EXPECT_EQ(Mix(Decode(segments), said.size()), DecodeG711("PCMA", test::EncodeG711("PCMA", said)));
+}
+
+TEST(StreamDecoder, AnotherSourceIsPlacedByItsOwnMap) {
+  const std::vector<int16_t> said = test::Babble(8000, 6);
+  std::vector<MadeSegment> segments = test::MakeExact("PCMA", said, {});
+  MadeSegment second = segments[0];
+  second.body.set_ssrc(8);
+  second.body.set_anchor_utc_ns(kAnchorUtcNs + 3'000'000'000);
+  segments.push_back(second);
+  const auto pieces = Decode(segments);
+  ASSERT_EQ(pieces.size(), 2U);
+  EXPECT_EQ(pieces[1].begin_utc_ns - pieces[0].begin_utc_ns, 3'000'000'000);
+}
+
+TEST(StreamDecoder, AnUnknownCodecIsNamedAndSilent) {
+  const std::vector<int16_t> said = test::Babble(1600, 7);
+  std::vector<MadeSegment> segments = test::MakeExact("PCMA", said, {});
+  segments[0].body.set_codec("G729");
+  auto decoder = StreamDecoder::Create();
+  const auto pieces = decoder->Decode(segments[0].body, segments[0].media);
+  ASSERT_TRUE(pieces.ok());
+  EXPECT_TRUE(pieces->empty());
+  EXPECT_EQ(decoder->unknown_codec(), "G729/8000");
+}
+
+TEST(StreamDecoder, AFrameThatDoesNotDecodeIsSilenceAndCounted) {
+  const std::vector<int16_t> said = test::Babble(8000, 8);
+  std::vector<MadeSegment> segments = test::MakeOpus(said, {});
+  segments[0].media[0] = 0xFF;  // Code 3 with a count that does not fit.
+  segments[0].media[1] = 0x00;
+  auto decoder = StreamDecoder::Create();
+  const auto pieces = decoder->Decode(segments[0].body, segments[0].media);
+  ASSERT_TRUE(pieces.ok());
+  EXPECT_EQ(decoder->undecodable_frames(), 1U);
+  EXPECT_EQ((*pieces)[0].samples.size(), said.size());
+}
+
+TEST(TimeMap, AFastClockTakesMoreTicksForASecond) {
+  v1::SegmentBody body;
+  body.set_clock_rate_hz(8000);
+  body.set_anchor_timestamp(100);
+  body.set_anchor_utc_ns(kAnchorUtcNs);
+  EXPECT_EQ(TimestampUtc(body, 100 + 8000), kAnchorUtcNs + 1'000'000'000);
+  body.set_drift_ppb(100'000);  // 100 ppm
+  EXPECT_EQ(TimestampUtc(body, 100 + 80'008'000), kAnchorUtcNs + 10'000'000'000'000);
+  EXPECT_LT(TimestampUtc(body, 99), kAnchorUtcNs);
+}
+
+TEST(CallMixer, StreamsOfOneChannelAreAddedWithinTheRangeOfASample) {
+  CallMixer mixer(0, 2,
+                  {SourceOf(0, {{0, {1, 2, 30000}}}), SourceOf(0, {{125'000, {10, 30000}}}),
+                   SourceOf(1, {{250'000, {-30000}}}), SourceOf(1, {{250'000, {-30000}}})});
+  EXPECT_THAT(*mixer.Next(4), ElementsAre(1, 0, 12, 0, 32767, -32768, 0, 0));
+}
+
+TEST(CallMixer, AudioBeforeTheBeginningComesLateRatherThanNever) {
+  CallMixer mixer(1'000'000'000, 1, {SourceOf(0, {{999'000'000, {5, 6}}})});
+  EXPECT_THAT(*mixer.Next(3), ElementsAre(5, 6, 0));
+}
+
+}  // namespace
+}  // namespace turret::coordinator
