@@ -9,6 +9,7 @@
 #include "storage/key/key_book.h"
 #include "storage/key/key_tree.h"
 #include "storage/key/root.h"
+#include "tests/storage/key/files.h"
 #include "tests/support/support.h"
 
 namespace turret::test {
@@ -16,7 +17,7 @@ namespace turret::test {
 inline constexpr std::string_view kPassphrase = "correct horse battery";
 inline constexpr ScryptCost kCheapScrypt{.n = 16, .r = 1, .p = 1};
 
-class KeyFixture : public testing::Test {
+class KeyFixture : private InMemory, public testing::Test {
  protected:
   KeyFixture() : ledger_(LedgerId::Make(random_)) {
     EXPECT_TRUE(CreateRootFile(environment_, folder_ / "root", kPassphrase, random_, kCheapScrypt).ok());

@@ -1,7 +1,6 @@
 #include "storage/key/root.h"
 
 #include "tests/storage/key/key_fixture.h"
-#include "tests/storage/key/overwrite.h"
 
 namespace turret {
 namespace {

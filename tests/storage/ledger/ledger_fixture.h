@@ -1,17 +1,17 @@
 // A ledger in a temporary folder that can be closed, copied, cut and opened again.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 
 #include "gtest/gtest.h"
 #include "storage/base/file.h"
 #include "storage/ledger/ledger.h"
+#include "tests/storage/key/files.h"
 #include "tests/support/support.h"
 
 namespace turret::test {
 
-class LedgerFixture : public testing::Test {
+class LedgerFixture : private InMemory, public testing::Test {
  protected:
   absl::StatusOr<std::unique_ptr<Ledger>> Open(const std::string& directory) {
     return Open(environment_, directory);
@@ -51,11 +51,6 @@ class LedgerFixture : public testing::Test {
     return texts;
   }
   std::vector<std::string> Texts(const Ledger& ledger) { return Texts(ledger, ledger.Head().size()); }
-
-  void Copy(const std::string& from, const std::string& to) {
-    std::filesystem::remove_all(to);
-    std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
-  }
 
   uint64_t seed_ = Seed(21);
   SeededRandom random_{seed_};
