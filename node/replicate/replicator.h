@@ -1,5 +1,5 @@
-// Sends items to the coordinator over mutual TLS, again and again until they are acknowledged; keeps the intake keys
-// and the enrolment that it is told.
+// Sends items to the coordinator over mutual TLS, again and again until they are acknowledged; keeps the
+// intake keys and the enrolment that it is told.
 #pragma once
 
 #include <functional>
@@ -21,7 +21,8 @@ struct ReplicatorOptions {
   std::string coordinator_address;  // host:port
   NodeId node;
   RunId run;
-  uint64_t queue_bytes_max = uint64_t{64} * 1024 * 1024;  // Unacknowledged items in memory; over it, Push waits.
+  uint64_t queue_bytes_max =
+      uint64_t{64} * 1024 * 1024;  // Unacknowledged items in memory; over it, Push waits.
   absl::Duration reconnect_min = absl::Milliseconds(100);
   absl::Duration reconnect_max = absl::Seconds(5);
 };
