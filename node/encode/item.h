@@ -17,7 +17,8 @@ struct SealedSegment {
   Buffer sealed;
 };
 
-/// Items of one call arrive in their order: unit, call started, stream opened, segments and gaps, progress, ended.
+/// Items of one call arrive in their order: unit, call started, stream opened, segments and gaps, progress,
+/// ended.
 struct Item {
   std::variant<v1::UnitOpened, SealedSegment, v1::Fact> what;
   uint64_t spool_position;  // Oldest spool record that it was made from: kept until the item is acknowledged.
@@ -28,8 +29,8 @@ struct Item {
 class ItemSink {
  public:
   virtual ~ItemSink() = default;
-  /// Waits while the sink is full (the pipeline then falls behind, and reads the spool from disk later: capture does
-  /// not notice). Returns false when the sink was stopped.
+  /// Waits while the sink is full (the pipeline then falls behind, and reads the spool from disk later:
+  /// capture does not notice). Returns false when the sink was stopped.
   virtual bool Push(Item item) = 0;
 };
 

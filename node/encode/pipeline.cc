@@ -1,0 +1,209 @@
+#include "node/encode/pipeline.h"
+
+#include <algorithm>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/hash/hash.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "node/encode/worker.h"
+
+namespace turret::node {
+namespace {
+
+constexpr absl::Duration kReadTimeout = absl::Milliseconds(200);
+constexpr int kWorkersMax = 64;
+
+// Sorts a block's records by the worker that owns their call.
+class Router final : public RecordVisitor {
+ public:
+  explicit Router(size_t workers) : workers_(workers) {}
+
+  std::vector<Batch> Split(const std::shared_ptr<const Block>& block, absl::Status& status) {
+    now_utc_ns_ = 0;
+    batches_.clear();
+    batches_.resize(workers_);
+    status = block->Visit(*this);
+    for (Batch& batch : batches_) {
+      batch.block = block;
+      batch.position = block->position();
+      batch.now_utc_ns = now_utc_ns_;
+    }
+    return std::move(batches_);
+  }
+
+ private:
+  void OnDatagram(uint64_t position, const Datagram& datagram) override {
+    now_utc_ns_ = std::max(now_utc_ns_, datagram.arrival_utc_ns);
+    size_t worker = 0;
+    if (workers_ > 1) {
+      const auto at = streams_.find(datagram.stream);
+      if (at != streams_.end()) worker = at->second;
+    }
+    batches_[worker].records.push_back({position, datagram});
+  }
+  void OnUnitKey(uint64_t position, UnitKeyRecord unit) override {
+    const size_t worker = WorkerOf(unit.call.ToProto());
+    batches_[worker].records.push_back({position, std::move(unit)});
+  }
+  void OnFact(uint64_t position, v1::Fact fact) override {
+    now_utc_ns_ = std::max(now_utc_ns_, fact.utc_ns());
+    const size_t worker = WorkerOf(fact.call_id());
+    if (workers_ > 1) Learn(fact, worker);
+    batches_[worker].records.push_back({position, std::move(fact)});
+  }
+
+  size_t WorkerOf(const std::string& call_id) const { return absl::Hash<std::string>()(call_id) % workers_; }
+  void Learn(const v1::Fact& fact, size_t worker) {
+    if (fact.has_stream_opened()) {
+      const auto stream = StreamId::FromProto(fact.stream_opened().stream_id());
+      if (!stream.ok()) return;
+      streams_.insert_or_assign(*stream, worker);
+      streams_of_[fact.call_id()].push_back(*stream);
+    } else if (fact.has_call_ended()) {
+      for (const StreamId& stream : streams_of_[fact.call_id()]) streams_.erase(stream);
+      streams_of_.erase(fact.call_id());
+    }
+  }
+
+  const size_t workers_;
+  std::vector<Batch> batches_;
+  int64_t now_utc_ns_ = 0;
+  absl::flat_hash_map<StreamId, size_t> streams_;
+  absl::flat_hash_map<std::string, std::vector<StreamId>> streams_of_;  // By call.
+};
+
+}  // namespace
+
+struct Pipeline::State {
+  Spool& spool;
+  IntakeKeys& keys;
+  NodeMetrics& metrics;
+  Clock& clock;
+  WorkerCommon common;
+  Router router;
+  std::vector<std::unique_ptr<Worker>> workers;
+
+  mutable absl::Mutex mutex;
+  bool stopping ABSL_GUARDED_BY(mutex) = false;
+  uint64_t position ABSL_GUARDED_BY(mutex);  // Of the next block to read.
+  std::thread dispatcher;
+
+  bool WaitForStop(absl::Duration timeout) {
+    absl::MutexLock lock(&mutex);
+    return mutex.AwaitWithTimeout(absl::Condition(&stopping), timeout);
+  }
+  void Dispatch();
+  bool ReadOne();
+};
+
+// Nothing can be sealed to an archive that is not known yet: the spool keeps it all until then.
+void Pipeline::State::Dispatch() {
+  bool ready = false;
+  while (!ready && !WaitForStop(absl::ZeroDuration())) {
+    ready = !keys.ledger().IsZero();
+    if (!ready && WaitForStop(kReadTimeout)) break;
+  }
+  while (ready && ReadOne()) {
+  }
+  for (const std::unique_ptr<Worker>& worker : workers) worker->Finish();
+}
+
+bool Pipeline::State::ReadOne() {
+  const bool last = WaitForStop(absl::ZeroDuration());
+  uint64_t from;
+  {
+    absl::MutexLock lock(&mutex);
+    from = position;
+  }
+  absl::StatusOr<std::shared_ptr<const Block>> block =
+      spool.Read(from, last ? absl::ZeroDuration() : kReadTimeout);
+  if (!block.ok()) {
+    metrics.BrokenInvariant("a committed block can be read back");
+    if (absl::IsDataLoss(block.status())) return true;  // Told once for each block: what follows can be read.
+    return !WaitForStop(kReadTimeout);
+  }
+  if (*block == nullptr) {
+    if (last) return false;
+    for (const std::unique_ptr<Worker>& worker : workers)
+      worker->Give({.now_utc_ns = absl::ToUnixNanos(clock.Utc())});
+    return true;
+  }
+  absl::Status whole;
+  std::vector<Batch> batches = router.Split(*block, whole);
+  if (!whole.ok()) metrics.BrokenInvariant("a block is a row of whole records");
+  for (size_t i = 0; i < workers.size(); ++i) workers[i]->Give(std::move(batches[i]));
+  absl::MutexLock lock(&mutex);
+  position = (*block)->end_position();
+  return true;
+}
+
+Pipeline::Pipeline(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Create(const PipelineOptions& options, Spool& spool,
+                                                           IntakeKeys& keys, ItemSink& sink,
+                                                           NodeMetrics& metrics, Clock& clock,
+                                                           Random& random) {
+  if (options.workers < 1 || options.workers > kWorkersMax)
+    return absl::InvalidArgumentError("pipeline: workers must be 1 to 64");
+  std::unique_ptr<State> state(
+      new State{.spool = spool,
+                .keys = keys,
+                .metrics = metrics,
+                .clock = clock,
+                .common = {.sink = sink,
+                           .metrics = metrics,
+                           .keys = keys,
+                           .random = random,
+                           .reorder_window_ns = absl::ToInt64Nanoseconds(options.reorder_window)},
+                .router = Router(static_cast<size_t>(options.workers)),
+                .position = spool.Oldest()});
+  for (int i = 0; i < options.workers; ++i) state->workers.push_back(std::make_unique<Worker>(state->common));
+  return std::unique_ptr<Pipeline>(new Pipeline(std::move(state)));
+}
+
+void Pipeline::Start() {
+  state_->dispatcher = std::thread([this] { state_->Dispatch(); });
+}
+
+bool Pipeline::Stop(absl::Duration timeout) {
+  {
+    absl::MutexLock lock(&state_->mutex);
+    state_->stopping = true;
+  }
+  if (!state_->dispatcher.joinable()) return true;
+  const absl::Duration deadline = state_->clock.Elapsed() + timeout;
+  bool finished = true;
+  for (const std::unique_ptr<Worker>& worker : state_->workers)
+    finished =
+        worker->WaitFinished(std::max(absl::ZeroDuration(), deadline - state_->clock.Elapsed())) && finished;
+  return finished;
+}
+
+uint64_t Pipeline::OldestNeeded() const {
+  // The position first: it moves on only after the workers have the block.
+  uint64_t oldest;
+  {
+    absl::MutexLock lock(&state_->mutex);
+    oldest = state_->position;
+  }
+  for (const std::unique_ptr<Worker>& worker : state_->workers)
+    oldest = std::min(oldest, worker->OldestNeeded());
+  return oldest;
+}
+
+v1::PacketCounts Pipeline::Counts() const {
+  Tally total;
+  for (const std::unique_ptr<Worker>& worker : state_->workers) total.Add(worker->Total());
+  return total.ToProto();
+}
+
+Pipeline::~Pipeline() {
+  Stop(absl::ZeroDuration());
+  if (state_->dispatcher.joinable()) state_->dispatcher.join();
+}
+
+}  // namespace turret::node

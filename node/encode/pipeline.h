@@ -1,11 +1,13 @@
-// Order, encode, seal: consumes the spool's log and makes segments and facts of it. One dispatcher reads blocks; each
-// worker owns the streams whose id hashes to it, so that a stream is only ever touched by one thread.
+// Order, encode, seal: consumes the spool's log and makes segments and facts of it. One dispatcher reads
+// blocks; each worker owns the streams whose id hashes to it, so that a stream is only ever touched by one
+// thread.
 #pragma once
 
 #include <memory>
 
 #include "absl/base/attributes.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "monitoring/metrics.h"
 #include "node/encode/item.h"
 #include "node/spool/spool.h"
@@ -20,7 +22,8 @@ namespace turret::node {
 class IntakeKeys {
  public:
   virtual ~IntakeKeys() = default;
-  /// Intake key for a day; the newest known one when that day's is not. Errors: NotFound when there is none at all.
+  /// Intake key for a day; the newest known one when that day's is not. Errors: NotFound when there is none
+  /// at all.
   virtual absl::StatusOr<v1::IntakeKey> For(const std::string& day) const = 0;
   virtual LedgerId ledger() const = 0;
 };
@@ -41,10 +44,12 @@ class Pipeline {
                                                           Clock& clock ABSL_ATTRIBUTE_LIFETIME_BOUND,
                                                           Random& random ABSL_ATTRIBUTE_LIFETIME_BOUND);
   void Start();
-  /// Finishes what is committed in the spool, then stops.
-  void Stop();
-  /// Oldest spool position that is still needed to make items that were not pushed yet. An item is pushed before its
-  /// position stops being counted here; so trim by min(pipeline, then replicator).
+  /// Finishes what is committed in the spool, then stops; calls that have not ended keep their last seconds
+  /// in the spool. Waits up to `timeout`, false then: the sink is full, and stopping it lets go of the
+  /// pipeline too. The destructor waits for the threads.
+  bool Stop(absl::Duration timeout = absl::InfiniteDuration());
+  /// Oldest spool position that is still needed to make items that were not pushed yet. An item is pushed
+  /// before its position stops being counted here; so trim by min(pipeline, then replicator).
   uint64_t OldestNeeded() const;
   /// Counts over all streams since the start: received = recorded + duplicate + late + dropped.
   v1::PacketCounts Counts() const;

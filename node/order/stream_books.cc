@@ -139,10 +139,12 @@ void StreamBooks::BookHoles(Intervals& rest, int64_t end_ns, std::vector<Settled
       if (hole.interval.begin_ns >= end_ns) continue;
       uint64_t missing = hole.missing_packets;
       for (const UtcInterval& piece : Intersect({hole.interval}, rest)) {
+        // A source that stops for a pause is no discontinuity: what is left beside the pause is its edge.
+        if (hole.cause == v1::GAP_CAUSE_SOURCE_DISCONTINUITY && TouchesPause(piece)) continue;
         gaps.push_back({piece, hole.cause, hole.first_missing_sequence, missing});
         missing = 0;  // Counted once, with the first piece.
+        rest = Subtract(rest, {piece});
       }
-      rest = Subtract(rest, {hole.interval});
     }
   }
 }

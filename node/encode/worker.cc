@@ -1,0 +1,159 @@
+#include "node/encode/worker.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace turret::node {
+namespace {
+
+constexpr uint64_t kNone = std::numeric_limits<uint64_t>::max();
+constexpr size_t kQueueMax = 8;  // Batches; each keeps its block in memory.
+
+}  // namespace
+
+Worker::Worker(WorkerCommon& common)
+    : common_(common),
+      parts_{.items = *this,
+             .tally = tally_,
+             .metrics = common.metrics,
+             .keys = common.keys,
+             .random = common.random,
+             .reorder_window_ns = common.reorder_window_ns},
+      processing_position_(kNone),
+      streams_oldest_(kNone),
+      thread_([this] { Run(); }) {}
+
+Worker::~Worker() {
+  Finish();
+  thread_.join();
+}
+
+void Worker::Give(Batch batch) {
+  const auto room = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return queue_.size() < kQueueMax; };
+  absl::MutexLock lock(&mutex_, absl::Condition(&room));
+  queue_.push_back(std::move(batch));
+}
+
+void Worker::Finish() {
+  absl::MutexLock lock(&mutex_);
+  finishing_ = true;
+}
+
+bool Worker::WaitFinished(absl::Duration timeout) {
+  absl::MutexLock lock(&mutex_);
+  return mutex_.AwaitWithTimeout(absl::Condition(&finished_), timeout);
+}
+
+uint64_t Worker::OldestNeeded() const {
+  absl::MutexLock lock(&mutex_);
+  uint64_t oldest = std::min(processing_position_, streams_oldest_);
+  for (const Batch& batch : queue_) oldest = std::min(oldest, batch.block ? batch.position : kNone);
+  return oldest;
+}
+
+Tally Worker::Total() const {
+  absl::MutexLock lock(&mutex_);
+  return total_;
+}
+
+void Worker::Run() {
+  while (std::optional<Batch> batch = Take()) {
+    Process(*batch);
+    Settle(*batch);
+  }
+}
+
+std::optional<Batch> Worker::Take() {
+  const auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !queue_.empty() || finishing_; };
+  absl::MutexLock lock(&mutex_, absl::Condition(&ready));
+  if (queue_.empty()) {
+    finished_ = true;
+    return std::nullopt;
+  }
+  Batch batch = std::move(queue_.front());
+  queue_.pop_front();
+  if (batch.block) processing_position_ = std::min(processing_position_, batch.position);
+  return batch;
+}
+
+void Worker::Process(Batch& batch) {
+  for (Batch::Record& record : batch.records) {
+    if (sink_stopped_) return;
+    if (const auto* datagram = std::get_if<Datagram>(&record.what)) {
+      OnDatagram(record.position, *datagram);
+    } else if (auto* unit = std::get_if<UnitKeyRecord>(&record.what)) {
+      CallOf(unit->call).OnUnitKey(record.position, std::move(*unit));
+    } else {
+      OnFact(record.position, std::get<v1::Fact>(std::move(record.what)));
+    }
+  }
+  for (auto& [id, call] : calls_)
+    if (!sink_stopped_) call.OnTime(batch.now_utc_ns);
+}
+
+void Worker::OnDatagram(uint64_t position, const Datagram& datagram) {
+  const auto stream = streams_.find(datagram.stream);
+  if (stream != streams_.end()) return stream->second.second->OnDatagram(position, datagram);
+  ++tally_.received;
+  tally_.Drop(Discard::kNoStream);
+}
+
+void Worker::OnFact(uint64_t position, v1::Fact fact) {
+  const absl::StatusOr<CallId> call_id = CallId::FromProto(fact.call_id());
+  if (!call_id.ok()) return Emit(std::move(fact), position, fact.utc_ns());
+  CallRecorder& call = CallOf(*call_id);
+  const std::string stream_id = fact.stream_opened().stream_id();
+  if (StreamRecorder* const stream = call.OnFact(position, std::move(fact)))
+    streams_.insert_or_assign(*StreamId::FromProto(stream_id), std::pair(*call_id, stream));
+  if (!call.ended()) return;
+  absl::erase_if(streams_, [&](const auto& entry) { return entry.second.first == *call_id; });
+  calls_.erase(*call_id);
+}
+
+CallRecorder& Worker::CallOf(const CallId& call) {
+  return calls_.try_emplace(call, call, parts_).first->second;
+}
+
+void Worker::Emit(decltype(Item::what) what, uint64_t position, int64_t made_utc_ns) {
+  if (sink_stopped_) return;
+  sink_stopped_ =
+      !common_.sink.Push({.what = std::move(what), .spool_position = position, .made_utc_ns = made_utc_ns});
+}
+
+// What the batch changed becomes visible. Once the sink is stopped nothing moves on any more: what was not
+// handed over stays needed.
+void Worker::Settle(const Batch& batch) {
+  CountBatch();
+  uint64_t oldest = kNone;
+  int64_t absent = 0;
+  for (const auto& [id, call] : calls_) {
+    oldest = std::min(oldest, call.OldestNeeded());
+    absent += call.AbsentStreams(batch.now_utc_ns);
+  }
+  if (absent != absent_told_) {
+    const int64_t all = common_.absent_streams.fetch_add(absent - absent_told_) + absent - absent_told_;
+    common_.metrics.GapsOpen(all);
+    absent_told_ = absent;
+  }
+  absl::MutexLock lock(&mutex_);
+  total_ = tally_;
+  if (sink_stopped_) return;
+  processing_position_ = kNone;
+  streams_oldest_ = oldest;
+}
+
+// Received is counted where it is received, before the spool.
+void Worker::CountBatch() {
+  Tally more = tally_;
+  more.Subtract(tally_told_);
+  tally_told_ = tally_;
+  if (more.recorded > 0) common_.metrics.RtpRecorded(more.recorded);
+  if (more.duplicate > 0) common_.metrics.RtpDuplicate(more.duplicate);
+  if (more.late > 0) common_.metrics.RtpLate(more.late);
+  if (more.lost > 0) common_.metrics.RtpLost(more.lost);
+  for (int i = 0; i < kDiscardCount; ++i)
+    if (const uint64_t count = more.dropped[static_cast<size_t>(i)]; count > 0)
+      common_.metrics.RtpDropped(DiscardName(static_cast<Discard>(i)), count);
+}
+
+}  // namespace turret::node

@@ -1,0 +1,93 @@
+// One thread of the pipeline: the calls that it owns, and a short queue of batches in front of it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "node/encode/call_recorder.h"
+#include "node/encode/recorder_parts.h"
+#include "node/spool/block.h"
+
+namespace turret::node {
+
+/// What one worker gets of a block, in order. The datagrams' bytes lie in `block`.
+struct Batch {
+  struct Record {
+    uint64_t position;
+    std::variant<Datagram, UnitKeyRecord, v1::Fact> what;
+  };
+  std::shared_ptr<const Block> block;  // Null pointer: only time passes.
+  uint64_t position = 0;               // Of the block.
+  int64_t now_utc_ns = 0;              // Latest arrival or fact in it.
+  std::vector<Record> records;
+};
+
+/// Shared between the workers of a pipeline.
+struct WorkerCommon {
+  ItemSink& sink;
+  NodeMetrics& metrics;
+  const IntakeKeys& keys;
+  Random& random;
+  int64_t reorder_window_ns;
+  std::atomic<int64_t> absent_streams{0};
+};
+
+/// Threading: Give and Finish from the dispatcher; the rest from any thread.
+class Worker final : private ItemOutput {
+ public:
+  explicit Worker(WorkerCommon& common);
+  ~Worker() override;
+  /// Waits while the queue is full.
+  void Give(Batch batch);
+  /// No batch follows; ends after the last.
+  void Finish();
+  /// Waits up to `timeout` until Finish took effect.
+  bool WaitFinished(absl::Duration timeout);
+
+  uint64_t OldestNeeded() const;
+  Tally Total() const;
+
+ private:
+  void Run();
+  std::optional<Batch> Take();
+  void Process(Batch& batch);
+  void OnDatagram(uint64_t position, const Datagram& datagram);
+  void OnFact(uint64_t position, v1::Fact fact);
+  CallRecorder& CallOf(const CallId& call);
+  void Emit(decltype(Item::what) what, uint64_t position, int64_t made_utc_ns) override;
+  void Settle(const Batch& batch);
+  void CountBatch();
+
+  WorkerCommon& common_;
+
+  // The thread's own.
+  Tally tally_;
+  Tally tally_told_;
+  const RecorderParts parts_;
+  std::map<CallId, CallRecorder> calls_;
+  absl::flat_hash_map<StreamId, std::pair<CallId, StreamRecorder*>> streams_;
+  int64_t absent_told_ = 0;
+  bool sink_stopped_ = false;
+
+  mutable absl::Mutex mutex_;
+  std::deque<Batch> queue_ ABSL_GUARDED_BY(mutex_);
+  bool finishing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t processing_position_ ABSL_GUARDED_BY(mutex_);  // Of the batch in work.
+  uint64_t streams_oldest_ ABSL_GUARDED_BY(mutex_);
+  Tally total_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;  // Last: it uses all of the above.
+};
+
+}  // namespace turret::node
