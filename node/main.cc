@@ -1,0 +1,246 @@
+// turret-node: records what trading lines say. The parts below stand in the order of the data's way.
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <iostream>
+
+#include "CLI/CLI.hpp"
+#include "fmt/format.h"
+#include "monitoring/metrics.h"
+#include "node/config.h"
+#include "node/encode/pipeline.h"
+#include "node/lost_calls.h"
+#include "node/presence/enrolment_cache.h"
+#include "node/presence/presence.h"
+#include "node/receive/receiver.h"
+#include "node/replicate/replicator.h"
+#include "node/session/sip_server.h"
+#include "node/spool/spool.h"
+#include "proto/rpc/credentials.h"
+#include "spdlog/sinks/stdout_sinks.h"
+#include "spdlog/spdlog.h"
+#include "storage/base/clock.h"
+#include "storage/base/file.h"
+#include "storage/base/random.h"
+#include "storage/base/secret.h"
+#include "storage/base/status.h"
+
+namespace turret::node {
+namespace {
+
+constexpr absl::Duration kHousekeeping = absl::Seconds(1);
+constexpr absl::Duration kClockCheck = absl::Seconds(10);
+constexpr absl::Duration kDrainTimeout = absl::Seconds(20);
+constexpr absl::Duration kFirstWelcomeTimeout = absl::Seconds(5);
+
+void LogAsJson() {
+  auto logger = spdlog::stderr_logger_mt("node");
+  logger->set_pattern(
+      R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","program":"turret-node","message":"%v"})",
+      spdlog::pattern_time_type::utc);
+  spdlog::set_default_logger(logger);
+}
+
+absl::StatusOr<NodeId> LoadOrMakeNodeId(Environment& environment, const std::string& directory,
+                                        Random& random) {
+  const std::string path = JoinPath(directory, "node-id");
+  const absl::StatusOr<Buffer> stored = environment.ReadAll(path);
+  if (stored.ok()) return NodeId::FromHex(AsText(*stored).substr(0, 2 * kIdBytes));
+  if (!absl::IsNotFound(stored.status())) return stored.status();
+  const NodeId id = NodeId::Make(random);
+  TURRET_RETURN_IF_ERROR(environment.WriteAtomically(path, AsBytes(id.ToHex() + "\n")));
+  return id;
+}
+
+// What runs by the clock: presence records, trimming, gauges. All from one thread.
+class Housekeeper {
+ public:
+  Housekeeper(const NodeConfig& config, Clock& clock, Spool& spool, const Pipeline& pipeline,
+              const Replicator& replicator, Presence& presence, NodeMetrics& metrics)
+      : clock_(clock),
+        spool_(spool),
+        pipeline_(pipeline),
+        replicator_(replicator),
+        presence_(presence),
+        metrics_(metrics),
+        presence_interval_(config.presence_interval),
+        next_presence_(clock.Elapsed() + config.presence_interval) {}
+
+  NodeCounts Counts(uint32_t sessions) const { return {pipeline_.Counts(), sessions, ReadClockState()}; }
+
+  void Append(const std::vector<v1::Fact>& facts) {
+    for (const v1::Fact& fact : facts)
+      if (const auto appended = spool_.AppendFact(fact); !appended.ok())
+        spdlog::error("a presence record is lost, its time will be a gap: {}", appended.status().ToString());
+  }
+
+  absl::Duration Wait() const {
+    return std::clamp(next_presence_ - clock_.Elapsed(), absl::ZeroDuration(), kHousekeeping);
+  }
+
+  void Tick(uint32_t sessions) {
+    const absl::Duration now = clock_.Elapsed();
+    if (now >= next_presence_) {
+      next_presence_ += presence_interval_;
+      if (next_presence_ <= now) next_presence_ = now + presence_interval_;
+      Append(presence_.Close(Counts(sessions)));
+    }
+    metrics_.SessionsActive(sessions);
+    if (now - last_housekeeping_ < kHousekeeping) return;
+    last_housekeeping_ = now;
+    Trim();
+    const SpoolStats stats = spool_.Stats();
+    metrics_.SpoolBytes(stats.bytes_used, stats.bytes_max);
+    if (now - last_clock_check_ < kClockCheck) return;
+    last_clock_check_ = now;
+    metrics_.ClockDivergence(ReadClockState().divergence_max);
+  }
+
+  // The pipeline first: an item is pushed before the pipeline lets go of its position.
+  void Trim() {
+    const uint64_t in_pipeline = pipeline_.OldestNeeded();
+    const uint64_t keep = std::min(in_pipeline, replicator_.OldestNeeded());
+    if (const absl::Status trimmed = spool_.Trim(keep); !trimmed.ok())
+      spdlog::error("spool: {}", trimmed.ToString());
+  }
+
+ private:
+  Clock& clock_;
+  Spool& spool_;
+  const Pipeline& pipeline_;
+  const Replicator& replicator_;
+  Presence& presence_;
+  NodeMetrics& metrics_;
+  const absl::Duration presence_interval_;
+  absl::Duration next_presence_;
+  absl::Duration last_housekeeping_ = -absl::InfiniteDuration();
+  absl::Duration last_clock_check_ = -absl::InfiniteDuration();
+};
+
+bool WaitForSignal(const sigset_t& signals, absl::Duration timeout) {
+  const timespec wait = absl::ToTimespec(timeout);
+  const int signal = sigtimedwait(&signals, nullptr, &wait);
+  return signal == SIGTERM || signal == SIGINT;
+}
+
+absl::Status Run(const NodeConfig& config, const sigset_t& signals) {
+  PosixEnvironment environment;
+  SystemClock clock;
+  SystemRandom random;
+  NodeMetrics metrics;
+
+  TURRET_RETURN_IF_ERROR(environment.CreateDirectories(config.state_directory));
+  TURRET_ASSIGN_OR_RETURN(const NodeId node, LoadOrMakeNodeId(environment, config.state_directory, random));
+  const RunId run = RunId::Make(random);
+  TURRET_ASSIGN_OR_RETURN(const SecretKey node_key, LoadOrMakeNodeKey(environment, config.node_key, random));
+  TURRET_ASSIGN_OR_RETURN(
+      const auto cache,
+      EnrolmentCache::Open(environment, JoinPath(config.state_directory, "enrolment.sealed"),
+                           node_key.Clone(), random));
+  TURRET_ASSIGN_OR_RETURN(const auto credentials, MakeChannelCredentials(config.tls));
+
+  TURRET_ASSIGN_OR_RETURN(
+      const auto replicator,
+      Replicator::Create({.coordinator_address = config.coordinator, .node = node, .run = run}, credentials,
+                         metrics, clock, [&](const v1::Welcome& welcome) {
+                           const absl::Status updated = cache->Update(welcome);
+                           if (!updated.ok())
+                             spdlog::error("what the coordinator told is not stored: {}", updated.ToString());
+                         }));
+  SpoolOptions spool_options;
+  spool_options.directory = config.spool_directory;
+  spool_options.bytes_max = config.spool_bytes_max;
+  TURRET_ASSIGN_OR_RETURN(const auto spool,
+                          Spool::Open(spool_options, environment, node_key.Clone(), clock, random));
+  TURRET_ASSIGN_OR_RETURN(const int lost_calls, EndLostCalls(*spool, random));
+  if (lost_calls > 0)
+    spdlog::warn("{} calls had no end in the spool: they end where their evidence ends", lost_calls);
+  spool->Start();
+
+  ReceiverOptions receiver_options;
+  receiver_options.bind_address = config.rtp_address;
+  receiver_options.port_min = config.rtp_port_min;
+  receiver_options.port_max = config.rtp_port_max;
+  TURRET_ASSIGN_OR_RETURN(const auto receiver, Receiver::Create(receiver_options, *spool, metrics));
+  TURRET_ASSIGN_OR_RETURN(const auto pipeline,
+                          Pipeline::Create({.workers = config.workers, .node = node}, *spool, *cache,
+                                           *replicator, metrics, clock, random));
+  Presence presence(node, run, clock, random);
+  Housekeeper housekeeper(config, clock, *spool, *pipeline, *replicator, presence, metrics);
+
+  TURRET_RETURN_IF_ERROR(metrics.Serve(config.metrics));
+  replicator->Start();
+  // A node that knows its archive starts at once; a new one gives the coordinator a moment.
+  for (absl::Duration waited; !cache->ready() && waited < kFirstWelcomeTimeout;
+       waited += absl::Milliseconds(50))
+    if (WaitForSignal(signals, absl::Milliseconds(50))) return absl::OkStatus();
+  if (!cache->ready())
+    spdlog::warn(
+        "coordinator {} does not answer, and its keys are not known: calls are refused until it does",
+        config.coordinator);
+  pipeline->Start();
+  const SessionParts parts{
+      *spool, *receiver, presence, *cache, metrics, clock, random, node, config.rtp_advertised};
+  TURRET_ASSIGN_OR_RETURN(const auto sip,
+                          SipServer::Start({.udp = config.sip_udp, .tcp = config.sip_tcp}, parts));
+  if (!config.ready_file.empty())
+    TURRET_RETURN_IF_ERROR(environment.WriteAtomically(
+        config.ready_file,
+        AsBytes(fmt::format("{{\"sip_port\": {}, \"sip_tcp_port\": {}, \"metrics_port\": {}}}\n",
+                            sip->udp_port() != 0 ? sip->udp_port() : sip->tcp_port(), sip->tcp_port(),
+                            metrics.port()))));
+  spdlog::info("ready: SIP on UDP port {} and TCP port {}, metrics on port {}, node {}", sip->udp_port(),
+               sip->tcp_port(), metrics.port(), node.ToHex());
+
+  uint64_t listening_under = 0;
+  do {
+    if (const auto enrolment = cache->enrolment();
+        cache->ready() && enrolment->version() != listening_under) {
+      listening_under = enrolment->version();
+      housekeeper.Append(presence.SetEnrolment(listening_under, housekeeper.Counts(sip->sessions())));
+    }
+    housekeeper.Tick(sip->sessions());
+  } while (!WaitForSignal(signals, housekeeper.Wait()));
+
+  spdlog::info("stopping: {} calls end here", sip->sessions());
+  sip->Stop(v1::CallEnded::NODE_STOPPED);
+  housekeeper.Append(presence.Stop(housekeeper.Counts(0)));
+  TURRET_RETURN_IF_ERROR(spool->Commit());
+  const bool drained = pipeline->Stop(kDrainTimeout);
+  replicator->Stop(drained ? kDrainTimeout : absl::ZeroDuration());
+  if (drained) housekeeper.Trim();
+  spool->Stop();
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace turret::node
+
+int main(int argc, char** argv) {
+  std::string path;
+  bool check = false;
+  CLI::App app(
+      "Turret recorder, capture node: a SIPREC recording server that spools, seals and replicates what lines "
+      "say.");
+  app.footer(std::string(turret::node::kNodeConfigHelp));
+  app.add_option("--config", path, "configuration file")->required();
+  app.add_flag("--check", check, "read the configuration, say what is wrong, and exit");
+  app.set_version_flag("--version", "turret-node 0.1.0");
+  CLI11_PARSE(app, argc, argv);
+
+  turret::MakeProcessUndumpable();
+  umask(077);
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (int signal : {SIGTERM, SIGINT}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  turret::node::LogAsJson();
+
+  const auto config = turret::node::LoadNodeConfig(path);
+  absl::Status status = config.status();
+  if (status.ok() && check) std::cout << path << " is fine\n";
+  if (status.ok() && !check) status = turret::node::Run(*config, signals);
+  if (status.ok()) return 0;
+  std::cerr << "turret-node: " << status.message() << '\n';
+  return 1;
+}

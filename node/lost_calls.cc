@@ -1,0 +1,68 @@
+#include "node/lost_calls.h"
+
+#include <algorithm>
+#include <map>
+
+#include "spdlog/spdlog.h"
+#include "storage/base/status.h"
+
+namespace turret::node {
+namespace {
+
+class OpenCalls final : public RecordVisitor {
+ public:
+  void OnDatagram(uint64_t, const Datagram& datagram) override {
+    if (const auto call = call_of_.find(datagram.stream); call != call_of_.end())
+      Seen(call->second, datagram.arrival_utc_ns);
+  }
+  void OnUnitKey(uint64_t, UnitKeyRecord) override {}
+  void OnFact(uint64_t, v1::Fact fact) override {
+    const std::string& call = fact.call_id();
+    if (fact.has_call_started()) open_[call] = fact.call_started().answered_utc_ns();
+    if (fact.has_call_ended()) open_.erase(call);
+    if (!fact.has_stream_opened()) return;
+    if (const auto stream = StreamId::FromProto(fact.stream_opened().stream_id()); stream.ok())
+      call_of_[*stream] = call;
+  }
+  const std::map<std::string, int64_t>& open() const { return open_; }
+
+ private:
+  void Seen(const std::string& call, int64_t utc_ns) {
+    if (const auto found = open_.find(call); found != open_.end())
+      found->second = std::max(found->second, utc_ns);
+  }
+  std::map<std::string, int64_t> open_;  // Call id → its last evidence.
+  std::map<StreamId, std::string> call_of_;
+};
+
+v1::Fact EndOf(const std::string& call_id, int64_t utc_ns, Random& random) {
+  v1::Fact fact;
+  fact.set_fact_id(FactId::Make(random).ToProto());
+  fact.set_call_id(call_id);
+  fact.set_utc_ns(utc_ns);
+  fact.mutable_call_ended()->set_ended_utc_ns(utc_ns);
+  fact.mutable_call_ended()->set_reason(v1::CallEnded::NODE_LOST);
+  return fact;
+}
+
+}  // namespace
+
+absl::StatusOr<int> EndLostCalls(Spool& spool, Random& random) {
+  OpenCalls calls;
+  const uint64_t end = spool.Stats().position_durable;
+  for (uint64_t position = spool.Oldest(); position < end;) {
+    const absl::StatusOr<std::shared_ptr<const Block>> block = spool.Read(position, absl::ZeroDuration());
+    if (!block.ok()) {
+      spdlog::error("spool: {}; going on behind it", block.status().ToString());
+      continue;  // The next Read goes on behind what does not open.
+    }
+    if (*block == nullptr) break;
+    TURRET_RETURN_IF_ERROR((*block)->Visit(calls));
+    position = (*block)->end_position();
+  }
+  for (const auto& [call_id, utc_ns] : calls.open())
+    TURRET_RETURN_IF_ERROR(spool.AppendFact(EndOf(call_id, utc_ns, random)).status());
+  return static_cast<int>(calls.open().size());
+}
+
+}  // namespace turret::node
