@@ -12,13 +12,14 @@ namespace turret::node {
 namespace {
 
 constexpr uint32_t kPtimeMsMax = 1000;
+constexpr int kSane = sdp_f_anynet | sdp_f_all_rtpmaps;
+constexpr int kTolerant = kSane | sdp_f_insane | sdp_f_c_missing;
 
 /// Owns what the parser allocates.
 class ParsedSdp {
  public:
-  explicit ParsedSdp(std::string_view text)
-      : parser_(sdp_parse(nullptr, text.data(), static_cast<issize_t>(text.size()),
-                          sdp_f_anynet | sdp_f_insane | sdp_f_c_missing | sdp_f_all_rtpmaps)) {}
+  ParsedSdp(std::string_view text, int flags)
+      : parser_(sdp_parse(nullptr, text.data(), static_cast<issize_t>(text.size()), flags)) {}
   ~ParsedSdp() { sdp_parser_free(parser_); }
   ParsedSdp(const ParsedSdp&) = delete;
   ParsedSdp& operator=(const ParsedSdp&) = delete;
@@ -82,8 +83,8 @@ SdpMedia MediaOf(const sdp_media_t& media) {
   return out;
 }
 
-std::optional<SdpOffer> TryParse(std::string_view text) {
-  const ParsedSdp parsed(text);
+std::optional<SdpOffer> TryParse(std::string_view text, int flags) {
+  const ParsedSdp parsed(text, flags);
   const sdp_session_t* const session = parsed.session();
   if (session == nullptr || session->sdp_media == nullptr) return std::nullopt;
   SdpOffer offer;
@@ -141,8 +142,10 @@ const SdpCodec& SdpMedia::chosen() const {
 absl::StatusOr<SdpOffer> ParseSdp(std::string_view text) {
   if (text.size() > kSdpBytesMax)
     return absl::InvalidArgumentError(fmt::format("SDP: {} bytes, at most {}", text.size(), kSdpBytesMax));
-  if (std::optional<SdpOffer> offer = TryParse(text)) return *std::move(offer);
-  if (std::optional<SdpOffer> offer = TryParse(Repaired(text))) {
+  if (std::optional<SdpOffer> offer = TryParse(text, kSane)) return *std::move(offer);
+  std::optional<SdpOffer> offer = TryParse(text, kTolerant);
+  if (!offer) offer = TryParse(Repaired(text), kTolerant);
+  if (offer) {
     offer->odd = true;
     return *std::move(offer);
   }

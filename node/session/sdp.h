@@ -47,7 +47,7 @@ struct SdpMedia {
 
 struct SdpOffer {
   std::vector<SdpMedia> media;
-  bool odd = false;  // Read only after repair.
+  bool odd = false;  // Read all the same: lines are missing or broken.
 };
 
 bool IsKnownCodec(const SdpCodec& codec);

@@ -1,0 +1,100 @@
+// The dialogs of the recording server: each SIP request becomes what a Session understands, each answer waits
+// until what it promises is durable. On the SIP thread only.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "node/session/durability_gate.h"
+#include "node/session/session.h"
+#include "node/session/sip_agent.h"
+#include "node/session/sofia.h"
+
+namespace turret::node {
+
+class SipDialogs {
+ public:
+  /// `agent` is set before the first request. `draining` and `running` belong to the server.
+  SipDialogs(const SessionParts& parts, DurabilityGate& gate, const std::atomic<bool>& draining,
+             std::atomic<uint32_t>& running);
+  void SetAgent(SipAgent* agent) { agent_ = agent; }
+
+  /// A request outside of the library's dialogs. Returns the status to answer, 0 when that was done or comes
+  /// later.
+  int OnOutside(nta_incoming_t* irq, const sip_t& sip);
+  /// Timers, and refusals of the library's own.
+  void Tick();
+  /// Ends all, and tells the clients.
+  void EndAll(v1::CallEnded::Reason reason);
+
+ private:
+  struct Dialog {
+    SipDialogs* owner = nullptr;
+    uint64_t id = 0;
+    std::string call_id;
+    std::string from_tag;
+    std::string contact;  // Ours.
+    nta_leg_t* leg = nullptr;
+    nta_incoming_t* invite = nullptr;  // Until its answer.
+    uint32_t invite_cseq = 0;
+    std::shared_ptr<Session> session;
+    uint32_t expires_seconds = 0;  // RFC 4028; 0: no timer.
+    absl::Duration expires_at;
+  };
+
+  static int OnLeg(void* dialog, nta_leg_t*, nta_incoming_t* irq, const sip_t* sip);
+  static int OnAckOrCancel(void* dialogs, nta_incoming_t* irq, const sip_t* sip);
+
+  int OnInvite(nta_incoming_t* irq, const sip_t& sip);
+  int OnInside(Dialog& dialog, nta_incoming_t* irq, const sip_t& sip);
+  int OnChange(Dialog& dialog, nta_incoming_t* irq, const sip_t& sip);
+  int OnBye(Dialog& dialog, nta_incoming_t* irq);
+  int OnOptions(nta_incoming_t* irq);
+  int CheckRequired(nta_incoming_t* irq, const sip_t& sip);
+  void OnCancel(nta_incoming_t* irq);
+
+  void OpenDialog(nta_incoming_t* irq, const sip_t& sip, const Offer& offer,
+                  std::unique_ptr<Session> session);
+  void Answer(uint64_t dialog_id, const absl::Status& durable);
+  void AnswerChange(uint64_t dialog_id, nta_incoming_t* irq, const std::string& sdp,
+                    const absl::Status& durable);
+  void SendOk(const Dialog& dialog, nta_incoming_t* irq, const std::string& sdp);
+  void End(uint64_t dialog_id, v1::CallEnded::Reason reason, nta_incoming_t* bye);
+  void SubmitEnd(std::shared_ptr<Session> session, v1::CallEnded::Reason reason, nta_incoming_t* bye);
+  void SendBye(const Dialog& dialog);
+  void Expire();
+  void RetryEnds();
+
+  /// Answers with an error, counted under `reason`; returns `status`.
+  int Refuse(nta_incoming_t* irq, int status, std::string_view reason);
+  int RefuseSession(nta_incoming_t* irq, const absl::Status& why, std::string_view resource);
+  void Count(std::string_view reason, uint64_t times = 1);
+  Dialog* Find(uint64_t id);
+  Dialog* FindByCall(const sip_t& sip);
+  std::string ContactFor(std::string_view transport) const;
+  void SetTimer(Dialog& dialog, const sip_t& sip);
+
+  const SessionParts parts_;
+  DurabilityGate& gate_;
+  const std::atomic<bool>& draining_;
+  std::atomic<uint32_t>& running_;
+  SipAgent* agent_ = nullptr;
+  uint64_t next_id_ = 1;
+  std::map<uint64_t, std::unique_ptr<Dialog>> dialogs_;
+  std::multimap<std::string, uint64_t> by_call_id_;
+  std::map<nta_incoming_t*, uint64_t> inviting_;  // Not answered yet: what a CANCEL ends.
+  std::set<nta_incoming_t*> changing_;            // The gate will answer these: not to be forgotten before.
+  struct Ending {
+    std::shared_ptr<Session> session;
+    v1::CallEnded::Reason reason;
+  };
+  std::vector<Ending> endings_;  // The spool did not take their end yet.
+  absl::Duration last_retry_;
+};
+
+}  // namespace turret::node
