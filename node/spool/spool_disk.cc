@@ -32,7 +32,8 @@ absl::StatusOr<std::unique_ptr<SpoolDisk>> SpoolDisk::Open(const Options& option
 
 absl::Status SpoolDisk::LoadExtents() {
   TURRET_ASSIGN_OR_RETURN(const std::vector<std::string> names, environment_.List(options_.directory));
-  for (const std::string& name : names) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    const std::string& name = names[i];
     const std::optional<uint64_t> number =
         ExtentNumber(std::string_view(name).substr(0, ExtentName(0).size()));
     if (!number.has_value()) continue;
@@ -43,6 +44,8 @@ absl::Status SpoolDisk::LoadExtents() {
       SkipPositionsOf(path);
       continue;
     }
+    // The last that was written to, and an empty one behind it: the process before may not have synced them.
+    if (i + 2 >= names.size()) TURRET_RETURN_IF_ERROR(environment_.SyncAndForget(path));
     absl::StatusOr<Extent> extent = ScanExtent(environment_, path, key_);
     if (absl::IsNotFound(extent.status())) {
       TURRET_RETURN_IF_ERROR(environment_.Remove(path));

@@ -250,6 +250,14 @@ absl::Status PosixEnvironment::Rename(const std::string& from, const std::string
   return SyncDirectory(DirectoryOf(to));
 }
 
+absl::Status PosixEnvironment::SyncAndForget(const std::string& path) {
+  TURRET_ASSIGN_OR_RETURN(Descriptor file, Open(path, O_RDONLY));
+  const absl::Status synced =
+      fdatasync(file.get()) != 0 ? Failed("fdatasync", path, errno) : absl::OkStatus();
+  posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);  // Advice: pages that others map stay.
+  return synced;
+}
+
 absl::Status PosixEnvironment::Protect(const std::string& path, Protection protection) {
   TURRET_ASSIGN_OR_RETURN(Descriptor file, Open(path, O_RDONLY));
   TURRET_ASSIGN_OR_RETURN(int flags, ReadFlags(file, path));

@@ -67,6 +67,9 @@ class Environment {
   [[nodiscard]] virtual absl::Status Remove(const std::string& path) = 0;
   /// Within one directory, replacing `to`; durable on return.
   [[nodiscard]] virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
+  /// For a file that another process, or a failed Sync, left behind: syncs it and drops it from the page cache, so that
+  /// what is read next is what the disk holds, not what it was meant to hold. Drops it also when the sync fails.
+  [[nodiscard]] virtual absl::Status SyncAndForget(const std::string& path) = 0;
   /// Sets the flag. Unimplemented when the file system has none, PermissionDenied without the privilege: callers
   /// record which protection a file really has and go on.
   [[nodiscard]] virtual absl::Status Protect(const std::string& path, Protection protection) = 0;
@@ -88,6 +91,7 @@ class PosixEnvironment final : public Environment {
   bool Exists(const std::string& path) override;
   absl::Status Remove(const std::string& path) override;
   absl::Status Rename(const std::string& from, const std::string& to) override;
+  absl::Status SyncAndForget(const std::string& path) override;
   absl::Status Protect(const std::string& path, Protection protection) override;
   absl::StatusOr<Protection> ReadProtection(const std::string& path) override;
 };

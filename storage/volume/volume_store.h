@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "storage/base/file.h"
 #include "storage/base/ids.h"
 #include "storage/base/merkle.h"
+#include "storage/base/random.h"
 #include "turret/v1/archive.pb.h"
 #include "turret/v1/ledger.pb.h"
 
@@ -24,12 +26,16 @@ inline constexpr absl::Duration kVolumeAgeMax = absl::Minutes(15);
 
 /// All volumes of an archive: the seam behind which an object store with Object Lock will fit.
 /// Threading: one writer thread calls Append, Commit and CloseOld; ReadSegment, Prove and Check from any thread.
+/// After an error of Append, Commit or CloseOld (other than InvalidArgument) what is on the disk is not known: each
+/// later one fails too (FailedPrecondition), and nothing since the last good Commit counts; open the archive again.
 class VolumeStore {
  public:
   virtual ~VolumeStore() = default;
 
   /// Appends a sealed segment (checked by the caller) to the open volume of class and day, opening one when there
-  /// is none. In the page cache on return. Fills all of the placement but the timestamps, `end_sequence`.
+  /// is none. In the page cache on return. Fills all of the placement but the timestamps, `end_sequence`. When the
+  /// write fails, it goes into a new volume, and with it all since the last Commit: see there for their placements.
+  /// Errors: InvalidArgument when `sealed` is no segment of this class, or the day is none.
   virtual absl::StatusOr<v1::Placement> Append(const std::string& storage_class, const std::string& day,
                                                Bytes sealed) = 0;
 
@@ -45,7 +51,7 @@ class VolumeStore {
   /// Closes volumes that are full, older than kVolumeAgeMax, or (`all`) every one.
   virtual absl::StatusOr<std::vector<Extended>> CloseOld(bool all) = 0;
 
-  /// The sealed segment at a placement. Errors: NotFound, DataLoss.
+  /// The sealed segment at a placement. Errors: NotFound (no such volume), DataLoss (no whole segment there).
   virtual absl::StatusOr<Buffer> ReadSegment(const VolumeId& volume, uint64_t offset_bytes) const = 0;
 
   struct Proof {
@@ -74,11 +80,15 @@ class LocalVolumeStore {
   struct Opened {
     std::unique_ptr<VolumeStore> store;
     std::vector<RecoveredVolume> recovered;
+    /// Files that do not hold what the ledger says, or are no volumes of this archive: left as they are, one text each.
+    /// Alarm; turret-verify tells more.
+    std::vector<std::string> damaged;
   };
   struct Known {
     v1::VolumeState state;
     bool closed;
   };
+  /// `directory` is the archive's "volumes". Errors: as Environment.
   static absl::StatusOr<Opened> Open(Environment& environment ABSL_ATTRIBUTE_LIFETIME_BOUND,
                                      const std::string& directory, LedgerId ledger,
                                      Clock& clock ABSL_ATTRIBUTE_LIFETIME_BOUND,

@@ -25,12 +25,12 @@ class FaultyEnvironment::File final : public AppendFile {
   // What a failed sync did not write is never written: later ones change nothing about that.
   absl::Status Sync() override {
     const absl::Status fault = environment_.Do(Operation::kSync);
-    failed_ = failed_ || !fault.ok();
-    TURRET_RETURN_IF_ERROR(fault);
-    TURRET_RETURN_IF_ERROR(base_->Sync());
+    const absl::Status synced = fault.ok() ? base_->Sync() : fault;
     std::lock_guard lock(environment_.mutex_);
-    if (!failed_) environment_.written_[path_].synced_bytes = base_->size_bytes();
-    return absl::OkStatus();
+    Written& written = environment_.written_[path_];
+    written.sync_failed = written.sync_failed || !synced.ok();
+    if (!written.sync_failed) written.synced_bytes = base_->size_bytes();
+    return synced;
   }
 
   uint64_t size_bytes() const override { return base_->size_bytes(); }
@@ -44,7 +44,6 @@ class FaultyEnvironment::File final : public AppendFile {
   FaultyEnvironment& environment_;
   const std::string path_;
   const std::unique_ptr<AppendFile> base_;
-  bool failed_ = false;
 };
 
 class FaultyEnvironment::Reader final : public ReadFile {
@@ -99,13 +98,17 @@ void FaultyEnvironment::PowerCut(Random& random) {
     random.Fill(raw);
     const uint64_t kept =
         written.synced_bytes + LoadU64(raw) % (written.size_bytes - written.synced_bytes + 1);
-    const auto protection = base_.ReadProtection(path);
-    base_.Protect(path, Protection::kNone).IgnoreError();  // Not every file system knows them.
-    std::filesystem::resize_file(path, kept);
-    if (written.set_aside_bytes > kept) std::filesystem::resize_file(path, written.set_aside_bytes);
-    if (protection.ok()) base_.Protect(path, *protection).IgnoreError();
+    CutTo(path, kept, written.set_aside_bytes);
   }
   written_.clear();
+}
+
+void FaultyEnvironment::CutTo(const std::string& path, uint64_t bytes, uint64_t set_aside_bytes) {
+  const auto protection = base_.ReadProtection(path);
+  base_.Protect(path, Protection::kNone).IgnoreError();  // Not every file system knows them.
+  std::filesystem::resize_file(path, bytes);
+  if (set_aside_bytes > bytes) std::filesystem::resize_file(path, set_aside_bytes);
+  if (protection.ok()) base_.Protect(path, *protection).IgnoreError();
 }
 
 absl::StatusOr<std::unique_ptr<AppendFile>> FaultyEnvironment::Wrap(
@@ -173,6 +176,21 @@ absl::Status FaultyEnvironment::Remove(const std::string& path) {
 absl::Status FaultyEnvironment::Rename(const std::string& from, const std::string& to) {
   TURRET_RETURN_IF_ERROR(Do(Operation::kRename));
   return base_.Rename(from, to);
+}
+
+absl::Status FaultyEnvironment::SyncAndForget(const std::string& path) {
+  const absl::Status fault = Do(Operation::kSync);
+  {
+    std::lock_guard lock(mutex_);
+    Written& written = written_.try_emplace(path).first->second;
+    written.sync_failed = written.sync_failed || (!fault.ok() && written.size_bytes > written.synced_bytes);
+    if (written.sync_failed && written.size_bytes > written.synced_bytes) {
+      CutTo(path, written.synced_bytes, written.set_aside_bytes);
+      written.size_bytes = written.synced_bytes;
+    }
+    if (fault.ok()) written.synced_bytes = written.size_bytes;
+  }
+  return fault.ok() ? base_.SyncAndForget(path) : fault;
 }
 
 absl::Status FaultyEnvironment::Protect(const std::string& path, Protection protection) {

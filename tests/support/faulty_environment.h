@@ -45,6 +45,7 @@ class FaultyEnvironment final : public Environment {
   bool Exists(const std::string& path) override;
   absl::Status Remove(const std::string& path) override;
   absl::Status Rename(const std::string& from, const std::string& to) override;
+  absl::Status SyncAndForget(const std::string& path) override;
   absl::Status Protect(const std::string& path, Protection protection) override;
   absl::StatusOr<Protection> ReadProtection(const std::string& path) override;
 
@@ -60,9 +61,11 @@ class FaultyEnvironment final : public Environment {
     uint64_t size_bytes = 0;
     uint64_t synced_bytes = 0;
     uint64_t set_aside_bytes = 0;
+    bool sync_failed = false;
   };
 
   absl::Status Do(Operation operation);
+  void CutTo(const std::string& path, uint64_t bytes, uint64_t set_aside_bytes);
   absl::StatusOr<std::unique_ptr<AppendFile>> Wrap(const std::string& path, uint64_t set_aside_bytes,
                                                    absl::StatusOr<std::unique_ptr<AppendFile>> file);
 
