@@ -102,11 +102,8 @@ struct Pipeline::State {
 
 // Nothing can be sealed to an archive that is not known yet: the spool keeps it all until then.
 void Pipeline::State::Dispatch() {
-  bool ready = false;
-  while (!ready && !WaitForStop(absl::ZeroDuration())) {
-    ready = !keys.ledger().IsZero();
-    if (!ready && WaitForStop(kReadTimeout)) break;
-  }
+  bool ready = !keys.ledger().IsZero();
+  while (!ready && !WaitForStop(kReadTimeout)) ready = !keys.ledger().IsZero();
   while (ready && ReadOne()) {
   }
   for (const std::unique_ptr<Worker>& worker : workers) worker->Finish();
