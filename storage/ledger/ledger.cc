@@ -62,7 +62,8 @@ struct Ledger::State {
   LedgerId id;
   std::unique_ptr<Blocks> blocks;
   std::unique_ptr<Heads> heads;
-  std::vector<v1::BlockState> accounted;  // What BLOCK_CLOSED entries say so far.
+  std::vector<v1::BlockState> accounted;   // What BLOCK_CLOSED entries say so far.
+  std::vector<v1::BlockState> to_account;  // What they do not say yet.
   absl::Duration checkpoint_written = -absl::InfiniteDuration();
   uint64_t checkpoint_size = 0;
 
@@ -129,7 +130,10 @@ absl::Status Ledger::State::TakeEntry(uint64_t index, Bytes payload) {
           fmt::format("{}: the ledger was created with another signing key", directory));
     TURRET_ASSIGN_OR_RETURN(id, LedgerId::FromProto(leaf.ledger_id()));
   }
-  if (leaf.kind() == v1::BLOCK_CLOSED) accounted.push_back(leaf.block());
+  if (leaf.kind() == v1::BLOCK_CLOSED) {
+    std::erase_if(accounted, [&](const v1::BlockState& other) { return SameBlock(other, leaf.block()); });
+    accounted.push_back(leaf.block());
+  }
   const absl::MutexLock lock(&mutex);
   tree.Append(LeafHash(entry));
   return absl::OkStatus();
@@ -214,17 +218,20 @@ absl::Status Ledger::State::Begin() {
 }
 
 absl::Status Ledger::State::AccountForBlocks() {
-  for (v1::BlockState& block : blocks->TakeUnclean()) {
-    const auto same = [&](const v1::BlockState& other) {
-      return SameBlock(other, block) && other.SerializeAsString() == block.SerializeAsString();
-    };
-    if (std::ranges::any_of(accounted, same)) continue;
-    v1::Leaf leaf;
-    leaf.set_kind(v1::BLOCK_CLOSED);
-    *leaf.mutable_block() = block;
-    TURRET_RETURN_IF_ERROR(Append(std::move(leaf), nullptr, std::nullopt).status());
-    std::erase_if(accounted, [&](const v1::BlockState& other) { return SameBlock(other, block); });
-    accounted.push_back(std::move(block));
+  for (v1::BlockState& block : blocks->TakeUnclean()) to_account.push_back(std::move(block));
+  while (!to_account.empty()) {
+    const v1::BlockState block = to_account.back();
+    const auto is_of_block = [&](const v1::BlockState& other) { return SameBlock(other, block); };
+    const auto said = std::ranges::find_if(accounted, is_of_block);
+    if (said == accounted.end() || said->SerializeAsString() != block.SerializeAsString()) {
+      v1::Leaf leaf;
+      leaf.set_kind(v1::BLOCK_CLOSED);
+      *leaf.mutable_block() = block;
+      TURRET_RETURN_IF_ERROR(Append(std::move(leaf), nullptr, std::nullopt).status());
+      std::erase_if(accounted, is_of_block);
+      accounted.push_back(block);
+    }
+    to_account.pop_back();
   }
   return absl::OkStatus();
 }

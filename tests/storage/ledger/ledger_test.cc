@@ -1,5 +1,8 @@
 #include "storage/ledger/ledger.h"
 
+#include <atomic>
+#include <thread>
+
 #include "tests/storage/ledger/ledger_fixture.h"
 
 namespace turret {
@@ -98,6 +101,32 @@ TEST_F(LedgerTest, TheCheckpointFileIsTheLatestHeadAfterAClose) {
   const v1::TreeHead head = ledger->Commit().value();
   ledger.reset();
   EXPECT_EQ(AsText(environment_.ReadAll(directory_ + "/checkpoint").value()), head.checkpoint());
+}
+
+TEST_F(LedgerTest, ReadersSeeWholeCommitsWhileTheWriterGoesOn) {
+  const auto ledger = Open(directory_).value();
+  std::atomic<bool> done = false;
+  std::thread reader([&] {
+    while (!done) {
+      const v1::TreeHead head = ledger->Head();
+      uint64_t seen = 0;
+      ASSERT_TRUE(ledger
+                      ->Read(0, head.size(),
+                             [&](uint64_t, const StoredEntry&) {
+                               ++seen;
+                               return absl::OkStatus();
+                             })
+                      .ok());
+      ASSERT_EQ(seen, head.size());
+      ASSERT_TRUE(ledger->InclusionProof(head.size() - 1, head.size()).ok());
+    }
+  });
+  for (int i = 0; i < 50; ++i) {
+    AppendEntries(*ledger, "entry", 3);
+    EXPECT_TRUE(ledger->Commit().ok());
+  }
+  done = true;
+  reader.join();
 }
 
 TEST_F(LedgerTest, ABodyNeedsAKey) {
