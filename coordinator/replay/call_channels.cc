@@ -34,21 +34,35 @@ absl::StatusOr<std::optional<std::vector<AudioPiece>>> NextPieces(StreamSource& 
   return std::optional(std::move(pieces));
 }
 
-// Extends `range` by what the first and the last segment of the stream say.
+struct Held {
+  UtcRange range;
+  int64_t drift_ppb = 0;
+};
+
+// Nullopt: no audio in that segment (an encoder's last frame can be alone in one).
+absl::StatusOr<std::optional<Held>> HeldIn(const SegmentCursor& cursor, size_t sequence) {
+  TURRET_ASSIGN_OR_RETURN(const OpenedSegment segment, cursor.At(sequence));
+  TURRET_ASSIGN_OR_RETURN(const Plaintext plaintext, ParsePlaintext(segment.plaintext));
+  TURRET_ASSIGN_OR_RETURN(const std::optional<UtcRange> range, RangeOf(plaintext.body));
+  if (!range.has_value()) return std::nullopt;
+  return Held{*range, plaintext.body.drift_ppb()};
+}
+
+// Extends `range` by what the first and the last segment with audio of the stream say.
 absl::Status Extend(const Archive& archive, const StreamId& stream, UtcRange& range) {
   TURRET_ASSIGN_OR_RETURN(const SegmentCursor cursor, SegmentCursor::Create(archive, stream));
-  if (cursor.segments() == 0) return absl::OkStatus();
-  std::vector<int64_t> drifts;
-  for (const size_t sequence : {size_t{0}, cursor.segments() - 1}) {
-    TURRET_ASSIGN_OR_RETURN(const OpenedSegment segment, cursor.At(sequence));
-    TURRET_ASSIGN_OR_RETURN(const Plaintext plaintext, ParsePlaintext(segment.plaintext));
-    TURRET_ASSIGN_OR_RETURN(const std::optional<UtcRange> held, RangeOf(plaintext.body));
-    drifts.push_back(plaintext.body.drift_ppb());
-    if (!held.has_value()) continue;
-    range.begin_utc_ns = std::min(range.begin_utc_ns, held->begin_utc_ns);
-    range.end_utc_ns = std::max(range.end_utc_ns,
-                                held->end_utc_ns + (drifts.front() == drifts.back() ? 0 : kPlacementSlackNs));
+  std::optional<Held> first;
+  std::optional<Held> last;
+  for (size_t i = 0; i < cursor.segments() && !first.has_value(); ++i) {
+    TURRET_ASSIGN_OR_RETURN(first, HeldIn(cursor, i));
   }
+  for (size_t i = cursor.segments(); i-- > 0 && !last.has_value();) {
+    TURRET_ASSIGN_OR_RETURN(last, HeldIn(cursor, i));
+  }
+  if (!first.has_value() || !last.has_value()) return absl::OkStatus();
+  const int64_t slack_ns = first->drift_ppb == last->drift_ppb ? 0 : kPlacementSlackNs;
+  range.begin_utc_ns = std::min(range.begin_utc_ns, first->range.begin_utc_ns);
+  range.end_utc_ns = std::max(range.end_utc_ns, last->range.end_utc_ns + slack_ns);
   return absl::OkStatus();
 }
 

@@ -20,14 +20,14 @@ class KeptFramesFile {
   /// `pre_skip_48k` is filled in from the first segment's. `lead_in_samples` (8 kHz) of silence come first.
   static absl::StatusOr<KeptFramesFile> Create(OggOpusOptions options, uint64_t lead_in_samples);
 
-  /// Errors: InvalidArgument (tables), FailedPrecondition (a segment that holds payload, not Opus).
+  /// A segment that holds payload (events, another codec) adds nothing. Errors: InvalidArgument (tables).
   [[nodiscard]] absl::Status Add(const v1::SegmentBody& body, Bytes media);
   /// Errors: FailedPrecondition when no frame was added: there is no file then.
   [[nodiscard]] absl::Status Finish();
 
   Buffer Take();
-  /// Where the kept frames lie: one after another they are the media bytes of all segments. Whole after
-  /// Finish.
+  /// Where the kept frames lie: one after another they are the media bytes of all segments that hold Opus.
+  /// Whole after Finish.
   std::vector<FileRun> kept_runs() const;
 
  private:

@@ -128,6 +128,13 @@ absl::Status PlayOgg(const Archive& archive, v1::PlayHeader header, const ChunkS
   return out.Flush();
 }
 
+absl::Status KeptAsOpus() {
+  return absl::FailedPreconditionError(
+      "the stream was kept as Opus by its line's policy; of the payload as sent only the digest was kept: "
+      "ask for WAV or "
+      "Ogg Opus");
+}
+
 // Errors: InvalidArgument when the stream is not the call's, FailedPrecondition when its payload was not
 // kept.
 absl::StatusOr<StreamId> RawStream(const Archive& archive, const v1::CallSummary& call,
@@ -141,10 +148,7 @@ absl::StatusOr<StreamId> RawStream(const Archive& archive, const v1::CallSummary
   if (cursor.segments() == 0) return stream;
   TURRET_ASSIGN_OR_RETURN(const OpenedSegment first, cursor.At(0));
   TURRET_ASSIGN_OR_RETURN(const Plaintext plaintext, ParsePlaintext(first.plaintext));
-  if (plaintext.body.media() == v1::SegmentBody::OPUS)
-    return absl::FailedPreconditionError(
-        "the stream was kept as Opus by its line's policy; of the payload as sent only "
-        "the digest was kept: ask for WAV or Ogg Opus");
+  if (plaintext.body.media() == v1::SegmentBody::OPUS) return KeptAsOpus();
   return stream;
 }
 
@@ -158,6 +162,7 @@ absl::Status PlayRaw(const Archive& archive, const StreamId& stream, v1::PlayHea
   ChunkWriter out(sink);
   TURRET_RETURN_IF_ERROR(ForEachSegment(archive, stream, [&](const OpenedSegment& segment) -> absl::Status {
     TURRET_ASSIGN_OR_RETURN(const Plaintext plaintext, ParsePlaintext(segment.plaintext));
+    if (plaintext.body.media() == v1::SegmentBody::OPUS) return KeptAsOpus();
     return out.Write(plaintext.media);
   }));
   return out.Flush();

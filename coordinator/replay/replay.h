@@ -17,11 +17,12 @@ using ChunkSink = std::function<absl::Status(const v1::PlayChunk&)>;
 /// Writes the ledger entry (who, what, why), then the header, then the audio.
 ///  * WAV: 8 kHz, 16 bit, all streams of one participant in one channel, placed by their time maps on the
 ///    call's time line; silence where nothing was recorded, also up to the call's end.
-///  * Ogg Opus: the kept frames when the call is one stream kept as Opus, else encoded anew, each channel apart.
+///  * Ogg Opus: the kept frames when the call is one stream kept as Opus, else encoded anew, each channel
+///  apart.
 ///  * RAW: payloads of one stream in sequence, as sent, nothing else.
-/// Errors: InvalidArgument without a reason or with a stream that is not the call's; FailedPrecondition for RAW
-/// of a stream kept as Opus; NotFound; DataLoss when a segment does not verify. No entry, no audio: an error of
-/// the ledger is returned before any byte (A09).
+/// Errors: InvalidArgument without a reason or with a stream that is not the call's; FailedPrecondition for
+/// RAW of a stream kept as Opus; NotFound; DataLoss when a segment does not verify. No entry, no audio: an
+/// error of the ledger is returned before any byte (A09).
 [[nodiscard]] absl::Status Play(Archive& archive, const v1::PlayRequest& request, const std::string& who,
                                 const std::string& certificate_digest, const ChunkSink& sink);
 

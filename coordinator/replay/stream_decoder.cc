@@ -1,7 +1,6 @@
 #include "coordinator/replay/stream_decoder.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdlib>
 
 #include "coordinator/replay/g711_decode.h"
@@ -36,15 +35,6 @@ std::vector<TickPiece> DecodePayloads(const v1::SegmentBody& body, const std::ve
 
 }  // namespace
 
-int64_t TimestampUtc(const v1::SegmentBody& body, int64_t timestamp) {
-  const int64_t rate = std::max<int64_t>(body.clock_rate_hz(), 1);
-  const int64_t ticks = timestamp - body.anchor_timestamp();
-  const int64_t nominal_ns = ticks / rate * kSecondNs + ticks % rate * kSecondNs / rate;
-  const double stretch = static_cast<double>(body.drift_ppb()) / 1e9;
-  return body.anchor_utc_ns() + nominal_ns -
-         std::llround(static_cast<double>(nominal_ns) * stretch / (1 + stretch));
-}
-
 absl::StatusOr<std::optional<UtcRange>> RangeOf(const v1::SegmentBody& body) {
   TURRET_ASSIGN_OR_RETURN(const std::vector<PacketRow> packets, DecodePackets(body.packets()));
   if (packets.empty()) return std::nullopt;
@@ -55,7 +45,8 @@ absl::StatusOr<std::optional<UtcRange>> RangeOf(const v1::SegmentBody& body) {
     begin = std::min(begin, packet.timestamp);
     end = std::max(end, packet.timestamp + (decodable ? int64_t{packet.payload_bytes} : 0));
   }
-  return UtcRange{TimestampUtc(body, begin), TimestampUtc(body, end)};
+  const TimeMapPiece map = TimeMapOf(body);
+  return UtcRange{map.ToUtc(begin), map.ToUtc(end)};
 }
 
 absl::StatusOr<StreamDecoder> StreamDecoder::Create() {
@@ -116,7 +107,7 @@ std::vector<TickPiece> StreamDecoder::OnlyHeld(const std::vector<TickPiece>& pie
 }
 
 int64_t StreamDecoder::Place(const v1::SegmentBody& body, const TickPiece& piece) {
-  const int64_t mapped = TimestampUtc(body, piece.timestamp);
+  const int64_t mapped = TimeMapOf(body).ToUtc(piece.timestamp);
   if (base_.has_value()) {
     const int64_t by_ticks = base_->utc_ns + (piece.timestamp - base_->timestamp) * kSampleNs;
     const int64_t allowed = piece.timestamp == end_timestamp_ ? kDriftNsMax : kDriftBehindHoleNsMax;

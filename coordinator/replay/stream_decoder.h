@@ -18,10 +18,6 @@ struct AudioPiece {
   std::vector<int16_t> samples;  // kAudioRateHz.
 };
 
-/// UTC of an extended RTP timestamp by the time map of a segment: anchor, clock rate and fitted drift (a
-/// source whose clock runs fast has a positive one).
-int64_t TimestampUtc(const v1::SegmentBody& body, int64_t timestamp);
-
 /// First and last instant that a segment holds audio of; nullopt: none.
 struct UtcRange {
   int64_t begin_utc_ns = 0;

@@ -157,17 +157,6 @@ TEST(StreamDecoder, AFrameThatDoesNotDecodeIsSilenceAndCounted) {
   EXPECT_EQ((*pieces)[0].samples.size(), said.size());
 }
 
-TEST(TimeMap, AFastClockTakesMoreTicksForASecond) {
-  v1::SegmentBody body;
-  body.set_clock_rate_hz(8000);
-  body.set_anchor_timestamp(100);
-  body.set_anchor_utc_ns(kAnchorUtcNs);
-  EXPECT_EQ(TimestampUtc(body, 100 + 8000), kAnchorUtcNs + 1'000'000'000);
-  body.set_drift_ppb(100'000);  // 100 ppm
-  EXPECT_EQ(TimestampUtc(body, 100 + 80'008'000), kAnchorUtcNs + 10'000'000'000'000);
-  EXPECT_LT(TimestampUtc(body, 99), kAnchorUtcNs);
-}
-
 TEST(CallMixer, StreamsOfOneChannelAreAddedWithinTheRangeOfASample) {
   CallMixer mixer(0, 2,
                   {SourceOf(0, {{0, {1, 2, 30000}}}), SourceOf(0, {{125'000, {10, 30000}}}),
