@@ -12,7 +12,8 @@
 namespace turret {
 namespace {
 
-// OpenSSL's digests fail only when memory is gone or the library is broken: wrong bytes would be worse than none.
+// OpenSSL's digests fail only when memory is gone or the library is broken: wrong bytes would be worse than
+// none.
 void Require(bool ok) {
   if (!ok) std::abort();
 }
@@ -77,10 +78,12 @@ void HkdfSha256(Bytes key, Bytes salt, std::string_view info, std::span<uint8_t>
   static EVP_KDF* const kdf = EVP_KDF_fetch(nullptr, "HKDF", nullptr);
   EVP_KDF_CTX* const context = EVP_KDF_CTX_new(kdf);
   char digest_name[] = "SHA256";
+  // OpenSSL takes an empty salt, but no null pointer.
+  const uint8_t* const salt_at = salt.empty() ? reinterpret_cast<const uint8_t*>(digest_name) : salt.data();
   const OSSL_PARAM parameters[] = {
       OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest_name, 0),
       OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, const_cast<uint8_t*>(key.data()), key.size()),
-      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, const_cast<uint8_t*>(salt.data()), salt.size()),
+      OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, const_cast<uint8_t*>(salt_at), salt.size()),
       OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, const_cast<char*>(info.data()), info.size()),
       OSSL_PARAM_construct_end()};
   const bool ok = EVP_KDF_derive(context, out.data(), out.size(), parameters) == 1;
