@@ -22,8 +22,8 @@ struct PresenceEvidence {
   std::array<IntervalSet, kDirections.size()>
       idle;               // A node that knew the line listened, and no node was busy on it.
   IntervalSet node_down;  // Between two runs of a node, when no other node listened.
-  /// Up to here nodes have said all they will say: the earliest last record of the nodes that are alive
-  /// (their last record is at most three record lengths old); `now` when none is.
+  /// Up to here nodes have said all they will say: the earliest last record of the nodes that are alive (it
+  /// ended at most three record lengths ago, or a minute); `now` when none is.
   int64_t settled_utc_ns = 0;
 };
 PresenceEvidence ReadPresence(const std::vector<v1::PresenceRow>& rows, const LineId& line,

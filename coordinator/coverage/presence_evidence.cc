@@ -9,6 +9,7 @@ namespace turret::coordinator {
 namespace {
 
 constexpr int64_t kAliveLengths = 3;
+constexpr int64_t kAliveNsMin = int64_t{60} * 1'000'000'000;  // Short records may still be on their way.
 constexpr int64_t kOpenEnd = INT64_MAX;
 
 bool Lists(const v1::LineRow& history, uint64_t version) {
@@ -78,7 +79,8 @@ PresenceEvidence ReadPresence(const std::vector<v1::PresenceRow>& rows, const Li
   evidence.settled_utc_ns = now_utc_ns;
   for (const auto& [id, node] : nodes) {
     const int64_t end_ns = node.last->interval().end_utc_ns();
-    if (node.last_lists && end_ns >= now_utc_ns - kAliveLengths * node.longest_ns)
+    const int64_t alive_ns = std::max(kAliveLengths * node.longest_ns, kAliveNsMin);
+    if (node.last_lists && end_ns >= now_utc_ns - alive_ns)
       evidence.settled_utc_ns = std::min(evidence.settled_utc_ns, end_ns);
   }
   return evidence;

@@ -31,6 +31,12 @@ TEST_F(HorizonTest, NodeThatWasSilentForThreeRecordsHoldsNothingBack) {
   EXPECT_THAT(Own(301), ElementsAre("0-120 idle", "120-301 gap/unknown"));
 }
 
+TEST_F(HorizonTest, ShortRecordsHaveAMinuteToArrive) {
+  Listen(0, 1, 1);
+  EXPECT_THAT(Own(61), ElementsAre("0-1 idle"));
+  EXPECT_THAT(Own(62), ElementsAre("0-1 idle", "1-62 gap/unknown"));
+}
+
 TEST_F(HorizonTest, SlowestOfSeveralLivingNodesDecides) {
   Listen(0, 60, 1);
   Listen(60, 120, 1);
