@@ -4,11 +4,11 @@
 #include <memory>
 #include <utility>
 
-#include "coordinator/replay/g711_decode.h"
 #include "coordinator/replay/segment_cursor.h"
 #include "coordinator/replay/stream_decoder.h"
 #include "fmt/format.h"
 #include "storage/base/status.h"
+#include "storage/segment/g711.h"
 #include "storage/segment/segment_plaintext.h"
 
 namespace turret::coordinator {
@@ -66,7 +66,10 @@ absl::Status Extend(const Archive& archive, const StreamId& stream, UtcRange& ra
   return absl::OkStatus();
 }
 
-bool IsDecodable(const v1::StreamSummary& stream) { return stream.codec().empty() || IsG711(stream.codec()); }
+bool IsDecodable(const v1::StreamSummary& stream) {
+  G711Law law;
+  return stream.codec().empty() || IsG711(stream.codec(), law);
+}
 
 }  // namespace
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "coordinator/replay/g711_decode.h"
 #include "fmt/format.h"
 #include "storage/base/status.h"
+#include "storage/segment/g711.h"
 
 namespace turret::coordinator {
 namespace {
@@ -18,16 +18,20 @@ constexpr int64_t kDriftNsMax = 100'000'000;
 constexpr size_t kHeldRangesMax = 64;  // An encoder is never further behind than that many holes.
 
 bool IsDecodable(const v1::SegmentBody& body) {
-  return IsG711(body.codec()) && body.clock_rate_hz() == kAudioRateHz;
+  G711Law law;
+  return IsG711(body.codec(), law) && body.clock_rate_hz() == kAudioRateHz;
 }
 
 std::vector<TickPiece> DecodePayloads(const v1::SegmentBody& body, const std::vector<PacketRow>& packets,
                                       Bytes media) {
+  G711Law law;
+  if (!IsG711(body.codec(), law)) return {};
   std::vector<TickPiece> pieces;
   size_t offset = 0;
   for (const PacketRow& packet : packets) {
-    AppendPiece(pieces,
-                {packet.timestamp, DecodeG711(body.codec(), media.subspan(offset, packet.payload_bytes))});
+    TickPiece piece{packet.timestamp, {}};
+    DecodeG711(law, media.subspan(offset, packet.payload_bytes), piece.samples);
+    AppendPiece(pieces, std::move(piece));
     offset += packet.payload_bytes;
   }
   return pieces;

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <string>
 
-#include "node/encode/g711.h"
 #include "node/order/gaps.h"
 #include "node/order/reorder.h"
+#include "storage/segment/g711.h"
 #include "turret/v1/capture.pb.h"
 
 namespace turret::node {

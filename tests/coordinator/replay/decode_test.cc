@@ -3,7 +3,6 @@
 #include <numeric>
 
 #include "coordinator/replay/call_mixer.h"
-#include "coordinator/replay/g711_decode.h"
 #include "coordinator/replay/stream_decoder.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -53,30 +52,12 @@ std::vector<int16_t> Mix(std::vector<AudioPiece> pieces, size_t samples) {
   return all;
 }
 
-// Corner values of ITU-T G.711 tables 1a, 1b, 2a and 2b, times 8 (A-law, 13 bit) and 4 (µ-law, 14 bit).
-TEST(G711, DecodesTheCornersOfTheTables) {
-  const Buffer alaw{0xD5, 0x55, 0xAA, 0x2A, 0x80, 0x00};
-  EXPECT_THAT(DecodeG711("PCMA", alaw), ElementsAre(8, -8, 32256, -32256, 5504, -5504));
-  const Buffer ulaw{0xFF, 0x7F, 0x80, 0x00, 0xFE, 0xF0};
-  EXPECT_THAT(DecodeG711("pcmu", ulaw), ElementsAre(0, 0, 32124, -32124, 8, 120));
-}
-
-TEST(G711, DecodedSamplesEncodeBackToTheirByte) {
-  Buffer all(256);
-  std::iota(all.begin(), all.end(), uint8_t{0});
-  for (const char* codec : {"PCMA", "PCMU"}) {
-    const Buffer again = test::EncodeG711(codec, DecodeG711(codec, all));
-    for (size_t byte = 0; byte < 256; ++byte)
-      if (all[byte] != 0x7F) EXPECT_EQ(again[byte], all[byte]) << codec;  // µ-law has two zeros.
-  }
-}
-
 TEST(StreamDecoder, ExactPolicyComesOutSampleForSampleWithZerosWherePacketsAreMissing) {
   const std::vector<int16_t> said = test::Babble(8000 * 12, 1);
   for (const char* codec : {"PCMA", "PCMU"}) {
     const std::vector<int16_t> heard =
         Mix(Decode(test::MakeExact(codec, said, {.lost = {10, 11, 250, 599}})), said.size());
-    std::vector<int16_t> expected = DecodeG711(codec, test::EncodeG711(codec, said));
+    std::vector<int16_t> expected = test::DecodeG711(codec, test::EncodeG711(codec, said));
     for (const size_t packet : {10, 11, 250, 599})
       std::fill_n(expected.begin() + static_cast<std::ptrdiff_t>(packet * 160), 160, int16_t{0});
     EXPECT_EQ(heard, expected) << codec;
@@ -119,7 +100,7 @@ TEST(StreamDecoder, ADriftFitThatMovesBendsNoContinuousAudio) {
   const std::vector<int16_t> said = test::Babble(8000 * 20, 5);
   std::vector<MadeSegment> segments = test::MakeExact("PCMA", said, {});
   for (size_t i = 0; i < segments.size(); ++i) segments[i].body.set_drift_ppb(i % 2 == 0 ? 90'000 : -90'000);
-  EXPECT_EQ(Mix(Decode(segments), said.size()), DecodeG711("PCMA", test::EncodeG711("PCMA", said)));
+  EXPECT_EQ(Mix(Decode(segments), said.size()), test::DecodeG711("PCMA", test::EncodeG711("PCMA", said)));
 }
 
 TEST(StreamDecoder, AnotherSourceIsPlacedByItsOwnMap) {

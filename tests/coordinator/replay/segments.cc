@@ -8,7 +8,7 @@
 #include <memory>
 #include <random>
 
-#include "coordinator/replay/g711_decode.h"
+#include "storage/segment/g711.h"
 #include "storage/segment/segment_plaintext.h"
 
 namespace turret::test {
@@ -43,7 +43,7 @@ using Nearest = std::vector<uint8_t>;
 Nearest NearestBytes(const std::string& codec) {
   Buffer all(256);
   for (size_t byte = 0; byte < 256; ++byte) all[byte] = static_cast<uint8_t>(byte);
-  const std::vector<int16_t> table = coordinator::DecodeG711(codec, all);
+  const std::vector<int16_t> table = DecodeG711(codec, all);
   Nearest nearest(65536);
   for (int sample = -32768; sample < 32768; ++sample) {
     size_t best = 255;
@@ -165,6 +165,13 @@ std::vector<int16_t> Babble(size_t samples, uint32_t seed) {
     out.push_back(static_cast<int16_t>(loudness * voice / 1.6));
   }
   return out;
+}
+
+std::vector<int16_t> DecodeG711(const std::string& codec, Bytes payload) {
+  G711Law law;
+  std::vector<int16_t> samples;
+  if (IsG711(codec, law)) turret::DecodeG711(law, payload, samples);
+  return samples;
 }
 
 Buffer EncodeG711(const std::string& codec, std::span<const int16_t> samples) {

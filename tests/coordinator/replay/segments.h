@@ -22,6 +22,7 @@ struct MadeSegment {
 /// Speech-like: tones of changing pitch and loudness, never silent for long. Repeatable.
 std::vector<int16_t> Babble(size_t samples, uint32_t seed);
 
+std::vector<int16_t> DecodeG711(const std::string& codec, Bytes payload);
 /// G.711 by search in the decode table: slow and surely right.
 Buffer EncodeG711(const std::string& codec, std::span<const int16_t> samples);
 

@@ -1,7 +1,7 @@
 #include <cstdlib>
 
 #include "gtest/gtest.h"
-#include "node/encode/g711.h"
+#include "storage/segment/g711.h"
 #include "node/encode/pairing_digest.h"
 #include "node/encode/payload_codec.h"
 #include "storage/base/digest.h"

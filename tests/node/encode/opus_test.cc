@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <numbers>
 
-#include "node/encode/g711.h"
+#include "storage/segment/g711.h"
 #include "node/encode/opus_encoder.h"
 #include "tests/node/encode/recorder_fixture.h"
 

@@ -8,7 +8,7 @@
 
 #include "storage/base/bytes.h"
 
-namespace turret::node {
+namespace turret {
 
 enum class G711Law { kALaw, kMuLaw };
 
@@ -18,4 +18,4 @@ int16_t DecodeG711(G711Law law, uint8_t code);
 /// Appends one sample for each byte.
 void DecodeG711(G711Law law, Bytes payload, std::vector<int16_t>& samples);
 
-}  // namespace turret::node
+}  // namespace turret

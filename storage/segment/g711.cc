@@ -1,10 +1,10 @@
-#include "node/encode/g711.h"
+#include "storage/segment/g711.h"
 
 #include <array>
 
 #include "absl/strings/match.h"
 
-namespace turret::node {
+namespace turret {
 namespace {
 
 constexpr int16_t DecodeALaw(uint8_t code) {
@@ -54,4 +54,4 @@ void DecodeG711(G711Law law, Bytes payload, std::vector<int16_t>& samples) {
   for (uint8_t code : payload) samples.push_back(table[code]);
 }
 
-}  // namespace turret::node
+}  // namespace turret
