@@ -52,7 +52,7 @@ absl::StatusOr<std::unique_ptr<Book>> Book::Create(const Needs& needs, const std
 
 absl::StatusOr<std::unique_ptr<Book>> Book::Load(const Needs& needs, const std::string& path,
                                                  const BookName& name,
-                                                 const std::optional<BookFile::End>& end,
+                                                 const std::optional<BookFile::Successor>& successor,
                                                  const VisitKey& visit) {
   std::unique_ptr<Book> book(new Book(needs, name));
   const auto take = [&](const v1::BookRecord& record, RecordPlace place) -> absl::Status {
@@ -61,7 +61,7 @@ absl::StatusOr<std::unique_ptr<Book>> Book::Load(const Needs& needs, const std::
     TURRET_ASSIGN_OR_RETURN(const KeyNames names, NamesOf(record.key(), path));
     return visit(names, place);
   };
-  TURRET_ASSIGN_OR_RETURN(book->file_, BookFile::Load(needs.environment, path, end, take));
+  TURRET_ASSIGN_OR_RETURN(book->file_, BookFile::Load(needs.environment, path, successor, take));
   if (book->file_ == nullptr) return nullptr;
   return book;
 }

@@ -49,7 +49,7 @@ class Book {
   /// name, ledger or time.
   static absl::StatusOr<std::unique_ptr<Book>> Load(const Needs& needs, const std::string& path,
                                                     const BookName& name,
-                                                    const std::optional<BookFile::End>& end,
+                                                    const std::optional<BookFile::Successor>& successor,
                                                     const VisitKey& visit);
 
   /// Wraps and appends a key, and first its bucket's when it is the bucket's first.
@@ -67,7 +67,7 @@ class Book {
   BookFile& file() { return *file_; }
   const BookFile& file() const { return *file_; }
   const BookName& name() const { return name_; }
-  /// Where the file before this one ends, when this one is a further file of its day.
+  /// The file of this day that this one goes on from, and where that ends.
   const std::optional<BookFile::End>& previous() const { return previous_; }
 
  private:

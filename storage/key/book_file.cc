@@ -28,6 +28,11 @@ absl::StatusOr<BookIds> IdsOf(const v1::BookHeader& header, const std::string& p
   return BookIds{*ledger, *book};
 }
 
+BookFile::End EndOf(BookId book, const BookFile::Successor& successor) {
+  if (successor.names.has_value() && successor.names->book == book) return *successor.names;
+  return {book, 0, kMagicBytes};
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<BookFile>> BookFile::Create(Environment& environment, const std::string& path,
@@ -43,45 +48,47 @@ absl::StatusOr<std::unique_ptr<BookFile>> BookFile::Create(Environment& environm
 }
 
 absl::StatusOr<std::unique_ptr<BookFile>> BookFile::Load(Environment& environment, const std::string& path,
-                                                         const std::optional<End>& end, const Visit& visit) {
+                                                         const std::optional<Successor>& successor,
+                                                         const Visit& visit) {
   TURRET_ASSIGN_OR_RETURN(const std::unique_ptr<ReadFile> file, environment.OpenForRead(path));
   TURRET_ASSIGN_OR_RETURN(const uint64_t size_bytes, file->SizeBytes());
   std::unique_ptr<BookFile> book(new BookFile(environment, path));
-  if (size_bytes >= kMagicBytes) TURRET_RETURN_IF_ERROR(book->ScanFile(visit, end));
-  if (!end.has_value() && book->records() == 0) return nullptr;
-  if (end.has_value()) {
-    if (book->records() != 0 && book->ids_.book != end->book)
-      return absl::DataLossError(fmt::format("{} is not the book that the file after it names", path));
-    if (book->records() != end->records || book->end_bytes_ != end->bytes)
-      return absl::DataLossError(fmt::format("{}: {} records in {} bytes, but the file after it saw {} in {}",
-                                             path, book->records(), book->end_bytes_, end->records,
-                                             end->bytes));
-    book->ids_.book = end->book;
-  }
+  if (size_bytes < kMagicBytes) return nullptr;
+  TURRET_ASSIGN_OR_RETURN(const bool has_header, book->ScanFile(visit, successor));
+  if (!has_header) return nullptr;
   TURRET_RETURN_IF_ERROR(book->MakeDurable());
   book->committed_records_ = book->records();
   book->committed_bytes_ = book->end_bytes_;
   TURRET_RETURN_IF_ERROR(book->MeasureTail());
-  book->closed_ = end.has_value() || book->tail_bytes_ != 0;
+  book->closed_ = successor.has_value() || book->tail_bytes_ != 0;
   return book;
 }
 
-absl::Status BookFile::ScanFile(const Visit& visit, const std::optional<End>& end) {
+absl::StatusOr<bool> BookFile::ScanFile(const Visit& visit, const std::optional<Successor>& successor) {
+  bool has_header = false;
+  std::optional<End> end;  // What counts, when there is a successor.
   const auto take = [&](uint64_t offset, Bytes payload) -> absl::Status {
     if (end.has_value() && records() == end->records) return absl::OkStatus();
     TURRET_ASSIGN_OR_RETURN(const v1::BookRecord record, Parse(payload, path_, offset));
-    if (record.has_header() != (records() == 0))
+    if (record.has_header() == has_header)
       return absl::DataLossError(
           fmt::format("{}: header and record {} are not in their places", path_, records()));
-    if (record.has_header()) {
-      TURRET_ASSIGN_OR_RETURN(ids_, IdsOf(record.header(), path_));
-    }
     TURRET_RETURN_IF_ERROR(visit(record, {records(), offset}));
+    if (!has_header) {
+      has_header = true;
+      TURRET_ASSIGN_OR_RETURN(ids_, IdsOf(record.header(), path_));
+      if (successor.has_value()) end = EndOf(ids_.book, *successor);
+      if (end.has_value() && end->records == 0) return absl::OkStatus();
+    }
     tree_.Append(MerkleLeafHash({payload}));
     end_bytes_ = offset + payload.size() + kRecordOverheadBytes;
     return absl::OkStatus();
   };
-  return ScanRecords(environment_, path_, kMagic, take).status();
+  TURRET_RETURN_IF_ERROR(ScanRecords(environment_, path_, kMagic, take).status());
+  if (end.has_value() && (records() != end->records || end_bytes_ != end->bytes))
+    return absl::DataLossError(fmt::format("{}: {} records in {} bytes, but the file after it saw {} in {}",
+                                           path_, records(), end_bytes_, end->records, end->bytes));
+  return has_header;
 }
 
 // Records that a killed process left in the page cache count from now on, so they go to the disk first.

@@ -34,17 +34,23 @@ class BookFile {
       const v1::BookHeader& header);
 
   using Visit = std::function<absl::Status(const v1::BookRecord&, RecordPlace)>;
-  /// Where the header of the next file of the day says that this one ends.
+  /// Where the header of a later file of the day says that this one ends.
   struct End {
     BookId book;
     uint64_t records;
     uint64_t bytes;
   };
-  /// Reads an existing file and makes what stands in it durable. A tail, or an `end`, closes it. Null when
-  /// the file is stillborn. Errors: DataLoss when it is no book, or ends before `end`.
+  /// What the next file of the day that counts names as the one before it: this file, or an earlier one, or
+  /// none. In the latter cases this file was given up before anything of it was durable, and all of it is
+  /// tail.
+  struct Successor {
+    std::optional<End> names;
+  };
+  /// Reads an existing file and makes what stands in it durable. A tail, or a successor, closes it. Null when
+  /// the file is stillborn. Errors: DataLoss when it is no book, or ends before its successor saw it end.
   static absl::StatusOr<std::unique_ptr<BookFile>> Load(
       Environment& environment ABSL_ATTRIBUTE_LIFETIME_BOUND, const std::string& path,
-      const std::optional<End>& end, const Visit& visit);
+      const std::optional<Successor>& successor, const Visit& visit);
 
   const BookIds& ids() const { return ids_; }
   const std::string& path() const { return path_; }
@@ -72,7 +78,7 @@ class BookFile {
  private:
   BookFile(Environment& environment, std::string path) : environment_(environment), path_(std::move(path)) {}
   absl::StatusOr<v1::BookRecord> ReadFrom(const ReadFile& file, RecordPlace place) const;
-  absl::Status ScanFile(const Visit& visit, const std::optional<End>& end);
+  absl::StatusOr<bool> ScanFile(const Visit& visit, const std::optional<Successor>& successor);
   absl::Status MeasureTail();
   absl::Status MakeDurable();
 

@@ -70,7 +70,8 @@ struct KeyBooks::State {
   absl::Status Load(const std::string& book_class) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   absl::Status LoadDay(const BookName& name, const std::set<unsigned>& parts)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
-  absl::Status TakeKey(const BookName& name, Book*& book, const Book::KeyNames& names, RecordPlace place)
+  absl::StatusOr<std::unique_ptr<Book>> LoadPart(const BookName& name, unsigned part,
+                                                 const std::optional<BookFile::Successor>& successor)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   absl::StatusOr<Book*> OpenBook(const BookName& name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   absl::StatusOr<bool> IsKnown(const Book::KeyNames& names, const SecretKey& key)
@@ -117,41 +118,48 @@ absl::Status KeyBooks::State::Load(const std::string& book_class) {
   return absl::OkStatus();
 }
 
-// From the last part to the first: each part's header says where the one before it ends.
+// From the last part to the first: each part that counts says where the one before it ends.
 absl::Status KeyBooks::State::LoadDay(const BookName& name, const std::set<unsigned>& parts) {
   Day& day = days[name];
   day.next_part = *parts.rbegin() + 1;
-  std::optional<BookFile::End> end;
+  std::optional<BookFile::Successor> successor;
   for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
-    std::map<KeyId, std::pair<Book::KeyNames, RecordPlace>> found;
-    const auto collect = [&](const Book::KeyNames& names, RecordPlace place) {
-      if (found.emplace(names.id, std::pair(names, place)).second) return absl::OkStatus();
-      return absl::DataLossError(
-          fmt::format("book of class {}, day {}: two records of one key", name.book_class, name.day));
-    };
-    TURRET_ASSIGN_OR_RETURN(std::unique_ptr<Book> book,
-                            Book::Load(needs, PathOf(name, *part), name, end, collect));
+    TURRET_ASSIGN_OR_RETURN(std::unique_ptr<Book> book, LoadPart(name, *part, successor));
     if (book == nullptr) continue;
-    for (const auto& [id, key] : found) {
-      if (!keys.emplace(id, Place{book.get(), key.second}).second)
-        return absl::DataLossError(
-            fmt::format("{}: a key that stands in another book, too", book->file().path()));
-      if (key.first.use == v1::WrappedKey::BOOK) body_keys.emplace(name, id);
-    }
-    end = book->previous();
+    if (book->file().records() > 0) successor = BookFile::Successor{book->previous()};
     states_on_open.push_back(book->file().State());
     by_id.emplace(book->file().ids().book, book.get());
     day.books.insert(day.books.begin(), std::move(book));
   }
-  return absl::OkStatus();
+  if (!successor.has_value() || !successor->names.has_value()) return absl::OkStatus();
+  return absl::DataLossError(fmt::format("book of class {}, day {}: the file of book {} is missing",
+                                         name.book_class, name.day, successor->names->book.ToHex()));
+}
+
+absl::StatusOr<std::unique_ptr<Book>> KeyBooks::State::LoadPart(
+    const BookName& name, unsigned part, const std::optional<BookFile::Successor>& successor) {
+  const std::string path = PathOf(name, part);
+  std::vector<std::pair<Book::KeyNames, RecordPlace>> found;
+  const auto collect = [&](const Book::KeyNames& names, RecordPlace place) {
+    found.emplace_back(names, place);
+    return absl::OkStatus();
+  };
+  TURRET_ASSIGN_OR_RETURN(std::unique_ptr<Book> book, Book::Load(needs, path, name, successor, collect));
+  for (const auto& [names, place] : found) {
+    if (!keys.emplace(names.id, Place{book.get(), place}).second)
+      return absl::DataLossError(fmt::format("{}: a key that stands in two records", path));
+    if (names.use == v1::WrappedKey::BOOK) body_keys.emplace(name, names.id);
+  }
+  return book;
 }
 
 absl::StatusOr<Book*> KeyBooks::State::OpenBook(const BookName& name) {
   Day& day = days[name];
   if (!day.books.empty() && !day.books.back()->file().closed()) return day.books.back().get();
   TURRET_RETURN_IF_ERROR(needs.environment.CreateDirectories(JoinPath(directory, name.book_class)));
-  std::optional<v1::BookState> previous;
-  if (!day.books.empty()) previous = day.books.back()->file().State();
+  std::optional<v1::BookState> previous;  // The last file that counts.
+  for (const std::unique_ptr<Book>& book : day.books)
+    if (book->file().records() > 0) previous = book->file().State();
   const std::string path = PathOf(name, day.next_part++);
   TURRET_ASSIGN_OR_RETURN(std::unique_ptr<Book> book, Book::Create(needs, path, name, previous));
   // Best effort: which protection a file has is read from the file.
@@ -197,7 +205,8 @@ absl::Status KeyBooks::State::MoveOn(Book& book) {
   // A tail that cannot be read now is measured when the books are next opened.
   book.file().CloseAtCommitted().IgnoreError();
   touched.erase(&book);
-  unreported.insert(&book);
+  // A book that was never on the disk is not told: it may be gone after a crash.
+  if (book.file().records() > 0) unreported.insert(&book);
   std::vector<Pending> moved;
   std::vector<Pending> kept;
   for (Pending& key : pending) (key.book == &book ? moved : kept).push_back(std::move(key));

@@ -1,0 +1,137 @@
+// Key books and a model of them, through commits, failing disks, kills and power cuts: compared after each
+// step.
+#include <map>
+
+#include "storage/key/key_book.h"
+#include "tests/storage/key/key_fixture.h"
+#include "tests/support/faulty_environment.h"
+
+namespace turret {
+namespace {
+
+using test::FaultyEnvironment;
+
+class KeyBookModelTest : public test::KeyFixture, public testing::WithParamInterface<uint64_t> {
+ protected:
+  KeyBookModelTest() { books_ = OpenFaulty(); }
+
+  struct Known {
+    CallId call;
+    SecretKey key;
+  };
+
+  std::unique_ptr<KeyBooks> OpenFaulty() {
+    faulty_ = std::make_unique<FaultyEnvironment>(environment_);
+    return KeyBooks::Open(*faulty_, folder_ / "books", ledger_, *tree_, random_).value();
+  }
+
+  uint64_t Draw(uint64_t below) {
+    uint8_t raw[8];
+    choices_.Fill(raw);
+    return LoadU64(raw) % below;
+  }
+
+  // Few ids in few buckets, so that keys are added again.
+  void Add() {
+    const BookName name{"mifid", Draw(2) == 0 ? "2026-11-02" : "2026-11-03"};
+    KeyId id{};
+    id.random[0] = static_cast<uint8_t>(Draw(4));
+    id.random[1] = static_cast<uint8_t>(Draw(30));
+    if (const auto known = committed_.find(id); known != committed_.end()) {
+      EXPECT_TRUE(
+          books_->Add(name, id, known->second.call, v1::WrappedKey::UNIT, known->second.key, NodeId{}).ok());
+      EXPECT_EQ(
+          books_->Add(name, id, known->second.call, v1::WrappedKey::UNIT, SecretKey::Make(random_), NodeId{})
+              .code(),
+          absl::StatusCode::kAlreadyExists);
+      return;
+    }
+    if (added_.contains(id)) return;
+    Known key{CallId::Make(random_), SecretKey::Make(random_)};
+    if (books_->Add(name, id, key.call, v1::WrappedKey::UNIT, key.key, NodeId{}).ok())
+      added_.emplace(id, std::move(key));
+  }
+
+  void Commit() {
+    const auto states = books_->Commit();
+    if (!states.ok()) return;
+    committed_.merge(added_);
+    for (const v1::BookState& state : *states) Take(state);
+  }
+
+  // A state as the ledger would get it: nothing ever shrinks, and a closed book stays as it is.
+  void Take(const v1::BookState& state) {
+    v1::BookState& told = told_[state.book_id()];
+    EXPECT_GE(state.records(), told.records());
+    EXPECT_GE(state.bytes(), told.bytes());
+    if (told.closed()) EXPECT_EQ(state.records(), told.records());
+    told = state;
+  }
+
+  void Reopen(bool power_cut) {
+    books_.reset();
+    if (power_cut) faulty_->PowerCut(choices_);
+    books_ = OpenFaulty();
+    // What was added and not committed may be there or not; if it is, it stays.
+    for (auto& [id, key] : added_)
+      if (books_->Find(id).ok()) committed_.emplace(id, std::move(key));
+    added_.clear();
+    for (const v1::BookState& state : books_->StatesOnOpen()) Take(state);
+  }
+
+  void BreakSomething() {
+    using Operation = FaultyEnvironment::Operation;
+    constexpr Operation kOperations[] = {Operation::kCreate, Operation::kWrite, Operation::kSync,
+                                         Operation::kSyncDirectory};
+    faulty_->FailNth(kOperations[Draw(std::size(kOperations))], 1 + Draw(4));
+  }
+
+  void Compare() {
+    for (const auto& [id, known] : committed_) {
+      const auto found = books_->Find(id);
+      ASSERT_TRUE(found.ok()) << found.status();
+      ASSERT_TRUE(test::Same(*found, known.key));
+    }
+    for (const auto& [id, state] : told_)
+      ASSERT_EQ(ToString(books_->RootAt(BookId::FromProto(id).value(), state.records()).value()),
+                state.root());
+  }
+
+  test::SeededRandom choices_{test::Seed(GetParam())};
+  std::unique_ptr<FaultyEnvironment> faulty_;
+  std::unique_ptr<KeyBooks> books_;
+  std::map<KeyId, Known> added_;
+  std::map<KeyId, Known> committed_;
+  std::map<std::string, v1::BookState> told_;
+};
+
+TEST_P(KeyBookModelTest, EqualsItsModelAfterEachStep) {
+  SCOPED_TRACE(test::SeedTrace(test::Seed(GetParam())));
+  for (int step = 0; step < 120; ++step) {
+    SCOPED_TRACE(step);
+    switch (Draw(10)) {
+      case 0:
+        Reopen(/*power_cut=*/true);
+        break;
+      case 1:
+        Reopen(/*power_cut=*/false);
+        break;
+      case 2:
+        BreakSomething();
+        break;
+      case 3:
+      case 4:
+        Commit();
+        break;
+      default:
+        Add();
+    }
+    Compare();
+    if (HasFailure()) return;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, KeyBookModelTest, testing::Range<uint64_t>(1, 13));
+
+}  // namespace
+}  // namespace turret
