@@ -1,5 +1,8 @@
 #include "tests/interop/archive_truth.h"
 
+#include <cmath>
+
+#include "absl/time/time.h"
 #include "gtest/gtest.h"
 
 namespace turret::test {
@@ -20,9 +23,15 @@ nlohmann::json StreamOf(const nlohmann::json& call, const std::string& label) {
 }
 
 int64_t Nanoseconds(const nlohmann::json& object, const std::string& field) {
-  if (!object.contains(field)) return 0;
-  const nlohmann::json& value = object[field];
-  return value.is_string() ? std::stoll(value.get<std::string>()) : value.get<int64_t>();
+  if (!object.is_object() || !object.contains(field) || !object[field].is_string()) return 0;
+  absl::Time time;
+  std::string error;
+  EXPECT_TRUE(absl::ParseTime(absl::RFC3339_full, object[field].get<std::string>(), &time, &error)) << error;
+  return absl::ToUnixNanos(time);
+}
+
+int64_t SecondsAsNanoseconds(const nlohmann::json& object, const std::string& field) {
+  return std::llround(object.value(field, 0.0) * 1e9);
 }
 
 void ExpectEveryPayloadByte(const Cluster& cluster, const floor::FloorTruth& truth) {

@@ -13,8 +13,10 @@ namespace turret::test {
 nlohmann::json FindCall(const Cluster& cluster, const std::string& sip_call_id);
 /// Its stream with this label; null when there is none.
 nlohmann::json StreamOf(const nlohmann::json& call, const std::string& label);
-/// 64-bit integers are strings in protobuf's JSON; absent means 0.
+/// A time ("2026-11-24T08:39:37.612429741Z") as UTC in nanoseconds; 0 when absent or null.
 int64_t Nanoseconds(const nlohmann::json& object, const std::string& field);
+/// Seconds as whole nanoseconds; 0 when absent.
+int64_t SecondsAsNanoseconds(const nlohmann::json& object, const std::string& field);
 
 /// Every stream of every established call gives back exactly the payload that was sent (policy `exact`): an
 /// EXPECT for each.

@@ -47,8 +47,8 @@ class BooksTest : public testing::Test {
     ASSERT_TRUE(cluster_->WaitUntilSettled(kCalls, absl::Seconds(20)));
     int64_t last_end = 0;
     for (const floor::CallTruth& call : truth_.calls) last_end = std::max(last_end, call.ended_utc_ns);
-    ASSERT_TRUE(WaitUntil([&] { return Nanoseconds(Coverage(0)["enrolled"], "end_utc_ns") > last_end; },
-                          absl::Seconds(20)));
+    ASSERT_TRUE(
+        WaitUntil([&] { return Nanoseconds(Coverage(0)["enrolled"], "end") > last_end; }, absl::Seconds(20)));
   }
 
   nlohmann::json Coverage(int trader) const {
@@ -75,23 +75,23 @@ class BooksTest : public testing::Test {
     std::vector<Interval> gaps;
     for (const nlohmann::json& interval : channel.value("intervals", nlohmann::json::array()))
       if (interval.value("kind", "") == "gap" && interval.value("detail", "") == cause)
-        gaps.push_back({Nanoseconds(interval["interval"], "begin_utc_ns"),
-                        Nanoseconds(interval["interval"], "end_utc_ns")});
+        gaps.push_back({Nanoseconds(interval, "begin"), Nanoseconds(interval, "end")});
     return gaps;
   }
 
   static void ExpectAddsUp(const nlohmann::json& totals, const nlohmann::json& intervals,
                            const nlohmann::json& enrolled) {
-    const int64_t begin = Nanoseconds(enrolled, "begin_utc_ns");
-    const int64_t end = Nanoseconds(enrolled, "end_utc_ns");
-    EXPECT_EQ(Nanoseconds(totals, "enrolled_ns"), end - begin);
-    EXPECT_EQ(Nanoseconds(totals, "recorded_ns") + Nanoseconds(totals, "idle_ns") +
-                  Nanoseconds(totals, "paused_ns") + Nanoseconds(totals, "gap_ns"),
-              end - begin);
+    const int64_t begin = Nanoseconds(enrolled, "begin");
+    const int64_t end = Nanoseconds(enrolled, "end");
+    EXPECT_EQ(SecondsAsNanoseconds(totals, "enrolled_seconds"), end - begin);
+    EXPECT_EQ(
+        SecondsAsNanoseconds(totals, "recorded_seconds") + SecondsAsNanoseconds(totals, "idle_seconds") +
+            SecondsAsNanoseconds(totals, "paused_seconds") + SecondsAsNanoseconds(totals, "gap_seconds"),
+        end - begin);
     int64_t at = begin;
     for (const nlohmann::json& interval : intervals) {
-      EXPECT_EQ(Nanoseconds(interval["interval"], "begin_utc_ns"), at) << "a hole, or an overlap";
-      at = Nanoseconds(interval["interval"], "end_utc_ns");
+      EXPECT_EQ(Nanoseconds(interval, "begin"), at) << "a hole, or an overlap";
+      at = Nanoseconds(interval, "end");
     }
     EXPECT_EQ(at, end);
   }
@@ -114,7 +114,9 @@ TEST_F(BooksTest, EveryLossIsAGapWithinOnePacketTimeAndTheBooksAddUp) {
     const nlohmann::json report = Coverage(trader);
     ASSERT_EQ(report.value("channels", nlohmann::json::array()).size(), 2U) << report.dump(2);
     EXPECT_TRUE(report.value("errors", nlohmann::json::array()).empty()) << report["errors"].dump();
-    EXPECT_EQ(Nanoseconds(report["totals"].value("gap_by_cause_ns", nlohmann::json::object()), "unknown"), 0);
+    EXPECT_EQ(SecondsAsNanoseconds(report["totals"].value("gap_seconds_by_cause", nlohmann::json::object()),
+                                   "unknown"),
+              0);
     ExpectAddsUp(report["totals"], report["intervals"], report["enrolled"]);
     double line_loss_seconds = 0;
     for (size_t side = 0; side < 2; ++side) {
@@ -131,7 +133,7 @@ TEST_F(BooksTest, EveryLossIsAGapWithinOnePacketTimeAndTheBooksAddUp) {
       }
     }
     for (const nlohmann::json& line : *lines)
-      if (line["name"] == floor::TraderOf(trader).line)
+      if (line["line"] == floor::TraderOf(trader).line)
         EXPECT_NEAR(
             MetricValue(metrics,
                         fmt::format("turret_capture_gap_seconds_total{{cause=\"packet_loss\",line=\"{}\"}}",

@@ -60,7 +60,7 @@ TEST_P(PlayTest, OpusPolicyFitsTheSourceAtOneLagWithCorrelationOfNineTenths) {
       const floor::StreamTruth& sent = truth.streams[i];
       const std::vector<int16_t> said = floor::DecodeG711(sent.law, sent.payload);
       const nlohmann::json recorded = StreamOf(call, sent.label)["recorded"][0];
-      const int64_t offset_ns = Nanoseconds(recorded, "begin_utc_ns") - Nanoseconds(call, "started_utc_ns");
+      const int64_t offset_ns = Nanoseconds(recorded, "begin") - Nanoseconds(call, "started");
       const auto offset = static_cast<size_t>((offset_ns * 8 + 500'000) / 1'000'000);
       const std::vector<int16_t>& channel = wav->channels[i];
       const Match match = MatchSpeech(said, std::span(channel).subspan(offset), 400);
