@@ -212,8 +212,8 @@ TEST_F(BadInputTest, ItCannotPlayAndTheRefusalIsCounted) {
   ASSERT_TRUE(truth_.ok()) << truth_.status();
   ASSERT_TRUE(cluster_->WaitUntilSettled(1, absl::Seconds(20)));
   const nlohmann::json call = FindCall(*cluster_, truth_->calls[0].sip_call_id);
-  const CommandResult play =
-      cluster_->Ctl({"play", call["call_id"], "--reason", "test", "-o", "/dev/null"}, "it");
+  const CommandResult play = cluster_->Ctl(
+      {"play", call["call_id"], "--reason", "test", "-o", cluster_->folder() + "/heard.wav"}, "it");
   EXPECT_NE(play.exit_code, 0);
   EXPECT_GE(MetricSum(cluster_->CoordinatorMetrics(), "turret_access_refused_total"), 1);
 }

@@ -80,7 +80,7 @@ TEST(PrometheusTest, ScrapesTheGapsAndCountsOfBothPrograms) {
         "turret_rtp_packets_duplicate_total", "turret_replication_lag_seconds",
         "turret_replication_lag_bytes", "turret_spool_bytes", "turret_clock_divergence_seconds",
         "turret_ledger_entries", "turret_archive_segments_total"})
-    EXPECT_TRUE(Query(port, name).has_value()) << name;
+    EXPECT_TRUE(WaitUntil([&] { return Query(port, name).has_value(); }, absl::Seconds(10))) << name;
 }
 
 }  // namespace
