@@ -17,16 +17,18 @@ absl::Status Broken(const Index::Placed& placed, std::string_view why) {
                   placed.volume.ToHex(), placed.placement.offset_bytes(), why));
 }
 
-// What the node said at the end, if it did: a missing last segment shows.
-absl::Status CheckEnd(const v1::StreamRow& row, const StreamId& stream,
+// What the node said at the call's end, if it did: a missing last segment shows.
+absl::Status CheckEnd(const v1::CallRow& call, const StreamId& stream,
                       const std::vector<Index::Placed>& placed) {
-  if (row.progress().empty() || !row.progress().rbegin()->ended()) return absl::OkStatus();
-  const v1::StreamProgress& end = *row.progress().rbegin();
-  if (end.segments() != placed.size())
-    return absl::DataLossError(fmt::format("stream {}: {} segments are held, it ended with {}",
-                                           stream.ToHex(), placed.size(), end.segments()));
-  if (!placed.empty() && placed.back().placement.segment_hash() != end.last_segment_hash())
-    return Broken(placed.back(), "is not the one that the stream ended with");
+  for (const v1::CallEnded::StreamEnd& end : call.ended().streams()) {
+    if (end.stream_id() != stream.ToProto()) continue;
+    if (end.segments() != placed.size())
+      return absl::DataLossError(
+          fmt::format("stream {}: {} segments are held, it ended with {}; run turret-verify", stream.ToHex(),
+                      placed.size(), end.segments()));
+    if (!placed.empty() && placed.back().placement.segment_hash() != end.last_segment_hash())
+      return Broken(placed.back(), "is not the one that the stream ended with");
+  }
   return absl::OkStatus();
 }
 
@@ -41,7 +43,9 @@ absl::StatusOr<SegmentCursor> SegmentCursor::Create(const Archive& archive, cons
     if (placed[i].placement.sequence() != i)
       return absl::DataLossError(
           fmt::format("stream {}: segment {} is missing; run turret-verify", stream.ToHex(), i));
-  TURRET_RETURN_IF_ERROR(CheckEnd(row, stream, placed));
+  TURRET_ASSIGN_OR_RETURN(const CallId call_id, CallId::FromProto(row.call_id()));
+  TURRET_ASSIGN_OR_RETURN(const v1::CallRow call, archive.index().Call(call_id));
+  TURRET_RETURN_IF_ERROR(CheckEnd(call, stream, placed));
   return SegmentCursor(archive, std::move(placed));
 }
 
