@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "storage/base/bytes.h"
+#include "storage/base/digest.h"
 
 namespace turret {
 namespace {
@@ -117,6 +119,18 @@ TEST(Architecture, AFileHasOneSubjectAndFitsInThreeHundredAndFiftyLines) {
   for (const std::string& folder : kProgramFolders)
     for (const Source& source : SourcesUnder(folder))
       EXPECT_LE(source.lines.size(), 350U) << source.path << ": which is the second subject in it?";
+}
+
+std::string Content(const std::string& path) {
+  std::ifstream file(fs::path(TURRET_SOURCE_DIR) / path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(Architecture, TheReadmePublishesTheHashOfTheVerifyScript) {
+  const std::string script = Content("coordinator/export/verify.sh");
+  ASSERT_FALSE(script.empty());
+  EXPECT_NE(Content("README.md").find(ToHex(Sha256(AsBytes(script)))), std::string::npos)
+      << "write " << ToHex(Sha256(AsBytes(script))) << " into the README";
 }
 
 TEST(Architecture, TheTopLevelIsExactlyWhatTheReadmeSays) {
