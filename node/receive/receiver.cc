@@ -66,7 +66,7 @@ struct Receiver::State {
   absl::Status Watch(Port& port);
   void Run();
   void Round() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
-  void Drain(Port& port, size_t datagrams_max) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void Drain(Port& port, size_t datagrams_max, int64_t now_utc_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void DrainRtcp(Port& port, size_t datagrams_max) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void Flush() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void CountKernelDrops(Port& port, std::optional<uint32_t> now_at);
@@ -130,7 +130,7 @@ void Receiver::Close(StreamId stream) {
   absl::MutexLock lock(&state_->mutex);
   const auto found = state_->streams.find(stream);
   if (found == state_->streams.end()) return;
-  state_->Drain(*found->second.rtp, kCloseDatagramsMax);
+  state_->Drain(*found->second.rtp, kCloseDatagramsMax, state_->UtcNs());
   state_->Flush();
   state_->DrainRtcp(*found->second.rtcp, kCloseDatagramsMax);
   state_->pool.Free(found->second.port, state_->clock.Elapsed());
@@ -186,6 +186,7 @@ void Receiver::State::Run() {
 }
 
 void Receiver::State::Round() {
+  const int64_t now_utc_ns = UtcNs();
   // Ready sockets take turns in the kernel's list, so each is seen once in this many calls.
   for (size_t calls = 0; calls <= 2 * streams.size() / kEventsMax; ++calls) {
     const int ready = epoll_wait(epoll, events.data(), kEventsMax, 0);
@@ -194,15 +195,14 @@ void Receiver::State::Round() {
       if (port.rtcp)
         DrainRtcp(port, kRoundDatagramsMax);
       else
-        Drain(port, kRoundDatagramsMax);
+        Drain(port, kRoundDatagramsMax, now_utc_ns);
     }
     if (ready < kEventsMax) break;
   }
   Flush();
 }
 
-void Receiver::State::Drain(Port& port, size_t datagrams_max) {
-  const int64_t now_utc_ns = UtcNs();
+void Receiver::State::Drain(Port& port, size_t datagrams_max, int64_t now_utc_ns) {
   for (size_t datagrams = 0; datagrams < datagrams_max;) {
     const ReceiveBatch::Received got = batch.ReceiveFrom(port.socket.fd(), port.stream, now_utc_ns);
     datagrams += got.datagrams;

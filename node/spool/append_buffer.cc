@@ -56,10 +56,10 @@ absl::Status AppendBuffer::CheckRoom(uint64_t bytes, uint64_t reserve_bytes) con
 Buffer& AppendBuffer::ChunkFor(size_t record_bytes) {
   if (chunks_.empty() ||
       chunks_.back().plaintext.capacity() - chunks_.back().plaintext.size() < record_bytes) {
-    Chunk& chunk = chunks_.emplace_back(Chunk{position_end_, {}});
-    chunk.plaintext.reserve(
-        std::max(record_bytes, std::clamp(next_chunk_bytes_, kChunkBytesMin, options_.chunk_bytes_max)));
-    next_chunk_bytes_ = std::max(next_chunk_bytes_, chunk.plaintext.capacity() * 2);
+    const size_t bytes =
+        std::max(record_bytes, std::clamp(next_chunk_bytes_, kChunkBytesMin, options_.chunk_bytes_max));
+    chunks_.push_back(Chunk{position_end_, pool_.Get(bytes)});
+    next_chunk_bytes_ = std::max(next_chunk_bytes_, bytes * 2);
   }
   return chunks_.back().plaintext;
 }

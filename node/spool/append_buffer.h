@@ -5,10 +5,12 @@
 #include <span>
 #include <vector>
 
+#include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "node/spool/block.h"
+#include "node/spool/buffer_pool.h"
 #include "storage/base/bytes.h"
 
 namespace turret::node {
@@ -28,8 +30,13 @@ class AppendBuffer {
   };
 
   /// Positions go on at `position`; the disk has room for `room_bytes` more.
-  AppendBuffer(const Options& options, uint64_t position, uint64_t room_bytes)
-      : options_(options), position_end_(position), position_written_(position), room_bytes_(room_bytes) {}
+  AppendBuffer(const Options& options, BufferPool& pool ABSL_ATTRIBUTE_LIFETIME_BOUND, uint64_t position,
+               uint64_t room_bytes)
+      : options_(options),
+        pool_(pool),
+        position_end_(position),
+        position_written_(position),
+        room_bytes_(room_bytes) {}
   ~AppendBuffer();
 
   /// All or nothing. Errors: as Spool::AppendDatagrams.
@@ -51,6 +58,7 @@ class AppendBuffer {
   Buffer& ChunkFor(size_t record_bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
+  BufferPool& pool_;
   mutable absl::Mutex mutex_;
   std::vector<Chunk> chunks_ ABSL_GUARDED_BY(mutex_);
   uint64_t position_end_ ABSL_GUARDED_BY(mutex_);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fmt/format.h"
+#include "node/spool/buffer_pool.h"
 #include "storage/base/status.h"
 
 namespace turret::node {
@@ -106,7 +107,10 @@ bool VisitRecord(uint64_t position, Kind kind, Bytes fields, RecordVisitor& visi
 
 }  // namespace
 
-Block::~Block() { Wipe(plaintext_); }
+Block::~Block() {
+  Wipe(plaintext_);
+  if (pool_ != nullptr) pool_->Put(std::move(plaintext_));
+}
 
 absl::Status Block::Visit(RecordVisitor& visitor) const {
   size_t offset = 0;

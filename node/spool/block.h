@@ -20,6 +20,8 @@
 
 namespace turret::node {
 
+class BufferPool;
+
 /// Where a datagram came from: IPv4 as mapped IPv6.
 struct SourceAddress {
   std::array<uint8_t, 16> address{};
@@ -56,7 +58,9 @@ class RecordVisitor {
 /// A committed block in clear, in memory only. Immutable, shared between threads; wiped when it goes.
 class Block {
  public:
-  Block(uint64_t position, Buffer plaintext) : position_(position), plaintext_(std::move(plaintext)) {}
+  /// The plaintext's memory goes back to `pool`, if there is one.
+  Block(uint64_t position, Buffer plaintext, std::shared_ptr<BufferPool> pool = nullptr)
+      : position_(position), plaintext_(std::move(plaintext)), pool_(std::move(pool)) {}
   ~Block();
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
@@ -70,6 +74,7 @@ class Block {
  private:
   uint64_t position_;
   Buffer plaintext_;
+  std::shared_ptr<BufferPool> pool_;
 };
 
 /// Appends one record to a block's plaintext (a unit key: class and day up to 255 bytes each).

@@ -110,13 +110,12 @@ bool ExtentWriter::Fits(const Block& block) const {
 }
 
 absl::Status ExtentWriter::Append(const Block& block) {
-  const Buffer box =
-      SealBox(*extent_.key, BlockAad(extent_.number, block.position()), block.plaintext(), *random_);
-  Buffer header;
-  StoreU32(header, static_cast<uint32_t>(box.size()));
-  StoreU64(header, block.position());
-  TURRET_RETURN_IF_ERROR(file_->Append(header));
-  TURRET_RETURN_IF_ERROR(file_->Append(box));
+  frame_.clear();
+  StoreU32(frame_, static_cast<uint32_t>(block.plaintext().size() + kSealedBoxOverheadBytes));
+  StoreU64(frame_, block.position());
+  AppendSealedBox(*extent_.key, BlockAad(extent_.number, block.position()), block.plaintext(), *random_,
+                  frame_);
+  TURRET_RETURN_IF_ERROR(file_->Append(frame_));
   extent_.end_offset = file_->size_bytes();
   extent_.end_position = block.end_position();
   return absl::OkStatus();

@@ -73,6 +73,7 @@ class ExtentWriter {
   Extent extent_;
   uint64_t bytes_max_;
   Random* random_;
+  Buffer frame_;
 };
 
 /// Reads header and frames, without opening the blocks. Errors: NotFound when the header is all zeros (the

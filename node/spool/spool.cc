@@ -30,7 +30,7 @@ struct Spool::State {
                 .chunk_bytes_max = std::min(kChunkBytesMax, size_t{given.extent_bytes / 4}),
                 .bytes_max = given.memory_bytes_max,
                 .reserve_bytes = std::min(given.bytes_max, given.memory_bytes_max) / 64},
-               disk->end_position(), RoomBytes()),
+               *pool, disk->end_position(), RoomBytes()),
         position_durable(disk->end_position()),
         position_trimmed(disk->first_position()) {}
 
@@ -43,12 +43,14 @@ struct Spool::State {
   void Publish(absl::Duration took) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex);
   void Fail(absl::Duration took) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex);
   void DropTail(uint64_t other_bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(tail_mutex);
+  void DropRead(uint64_t position) ABSL_EXCLUSIVE_LOCKS_REQUIRED(tail_mutex);
   BlockPointer FromTail(uint64_t position) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(tail_mutex);
   void Run();
 
   const SpoolOptions options;
   Clock& clock;
   const std::unique_ptr<SpoolDisk> disk;
+  const std::shared_ptr<BufferPool> pool = std::make_shared<BufferPool>();  // Blocks may outlive the spool.
   AppendBuffer buffer;
 
   absl::Mutex commit_mutex;
@@ -75,7 +77,7 @@ absl::Status Spool::State::Commit() {
   absl::MutexLock committing(&commit_mutex);
   const absl::Duration begin = clock.Elapsed();
   for (AppendBuffer::Chunk& chunk : buffer.Take())
-    pending.push_back(std::make_shared<const Block>(chunk.position, std::move(chunk.plaintext)));
+    pending.push_back(std::make_shared<const Block>(chunk.position, std::move(chunk.plaintext), pool));
   if (pending.empty()) return absl::OkStatus();
   absl::Status written = disk->Write(pending);
   if (written.ok())
@@ -111,6 +113,14 @@ void Spool::State::Fail(absl::Duration took) {
 // Committed blocks make way for those that are in memory only.
 void Spool::State::DropTail(uint64_t other_bytes) {
   while (!tail.empty() && tail_bytes + other_bytes > options.memory_bytes_max) {
+    tail_bytes -= tail.front()->plaintext().size();
+    tail.pop_front();
+  }
+}
+
+// The reader is beyond: memory is needed for what comes. Who reads again reads the disk.
+void Spool::State::DropRead(uint64_t position) {
+  while (!tail.empty() && tail.front()->end_position() <= position) {
     tail_bytes -= tail.front()->plaintext().size();
     tail.pop_front();
   }
@@ -210,6 +220,7 @@ absl::StatusOr<std::shared_ptr<const Block>> Spool::Read(uint64_t position, absl
     {
       absl::MutexLock lock(&state.tail_mutex);
       if (!state.tail_mutex.AwaitWithTimeout(absl::Condition(&there), timeout)) return nullptr;
+      state.DropRead(position);
       if (BlockPointer block = state.FromTail(position)) return block;
       durable = state.position_durable;
     }
@@ -231,10 +242,7 @@ absl::Status Spool::Trim(uint64_t position) {
     absl::MutexLock lock(&state.tail_mutex);
     position = std::min(position, state.position_durable);
     state.position_trimmed = std::max(state.position_trimmed, position);
-    while (!state.tail.empty() && state.tail.front()->end_position() <= position) {
-      state.tail_bytes -= state.tail.front()->plaintext().size();
-      state.tail.pop_front();
-    }
+    state.DropRead(position);
   }
   const absl::Status trimmed = state.disk->Trim(position);
   state.buffer.SetRoom(state.RoomBytes());

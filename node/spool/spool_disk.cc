@@ -32,42 +32,45 @@ absl::StatusOr<std::unique_ptr<SpoolDisk>> SpoolDisk::Open(const Options& option
 
 absl::Status SpoolDisk::LoadExtents() {
   TURRET_ASSIGN_OR_RETURN(const std::vector<std::string> names, environment_.List(options_.directory));
-  for (size_t i = 0; i < names.size(); ++i) {
-    const std::string& name = names[i];
+  std::vector<uint64_t> numbers;
+  for (const std::string& name : names) {
     const std::optional<uint64_t> number =
         ExtentNumber(std::string_view(name).substr(0, ExtentName(0).size()));
     if (!number.has_value()) continue;
     next_number_ = std::max(next_number_, *number + 1);
-    const std::string path = JoinPath(options_.directory, name);
-    // Its positions are taken, even if nobody can say how many.
-    if (name != ExtentName(*number)) {
-      SkipPositionsOf(path);
-      continue;
-    }
+    if (name == ExtentName(*number))
+      numbers.push_back(*number);
+    else
+      SkipPositionsOf(JoinPath(options_.directory, name));  // Aside since an earlier start.
+  }
+  for (size_t i = 0; i < numbers.size(); ++i) {
     // The last that was written to, and an empty one behind it: the process before may not have synced them.
-    if (i + 2 >= names.size()) TURRET_RETURN_IF_ERROR(environment_.SyncAndForget(path));
-    absl::StatusOr<Extent> extent = ScanExtent(environment_, path, key_);
-    if (absl::IsNotFound(extent.status())) {
-      TURRET_RETURN_IF_ERROR(environment_.Remove(path));
-    } else if (absl::IsDataLoss(extent.status()) || (extent.ok() && extent->number != *number)) {
-      TURRET_RETURN_IF_ERROR(PutAside(name));
-    } else if (!extent.ok()) {
-      return extent.status();
-    } else {
-      absl::MutexLock lock(&mutex_);
-      extents_.emplace(*number, *std::move(extent));
-    }
+    if (i + 2 >= numbers.size())
+      TURRET_RETURN_IF_ERROR(
+          environment_.SyncAndForget(JoinPath(options_.directory, ExtentName(numbers[i]))));
+    TURRET_RETURN_IF_ERROR(LoadExtent(numbers[i]));
   }
   return absl::OkStatus();
 }
 
-absl::Status SpoolDisk::PutAside(const std::string& name) {
-  const std::string path = JoinPath(options_.directory, name);
+absl::Status SpoolDisk::LoadExtent(uint64_t number) {
+  const std::string path = JoinPath(options_.directory, ExtentName(number));
+  absl::StatusOr<Extent> extent = ScanExtent(environment_, path, key_);
+  if (absl::IsNotFound(extent.status())) return environment_.Remove(path);
+  if (absl::IsDataLoss(extent.status()) || (extent.ok() && extent->number != number)) return PutAside(path);
+  TURRET_RETURN_IF_ERROR(extent.status());
+  absl::MutexLock lock(&mutex_);
+  extents_.emplace(number, *std::move(extent));
+  return absl::OkStatus();
+}
+
+absl::Status SpoolDisk::PutAside(const std::string& path) {
   SkipPositionsOf(path);
   ++extents_unopened_;
   return environment_.Rename(path, path + ".unopened");
 }
 
+// Its positions are taken, even if nobody can say how many.
 void SpoolDisk::SkipPositionsOf(const std::string& path) {
   const std::optional<uint64_t> bound = PositionBoundOf(environment_, path);
   if (!bound.has_value()) return;

@@ -57,7 +57,8 @@ class SpoolDisk {
       : options_(options), environment_(environment), key_(std::move(key)), random_(random) {}
 
   absl::Status LoadExtents();
-  absl::Status PutAside(const std::string& name);
+  absl::Status LoadExtent(uint64_t number);
+  absl::Status PutAside(const std::string& path);
   void SkipPositionsOf(const std::string& path);
   absl::Status SettleOldExtents();
   absl::Status VerifyLast(Extent& extent);

@@ -31,23 +31,28 @@ Buffer FullAad(Bytes prefix, Bytes aad) {
 
 }  // namespace
 
+void AppendSealedBox(const SecretKey& key, Bytes aad, Bytes plaintext, Random& random, Buffer& out) {
+  std::array<uint8_t, kPrefixBytes> prefix{kVersion, kSuite};
+  random.Fill(std::span(prefix).subspan(2));
+  const Derived derived(key, Bytes(prefix).subspan(2));
+  out.reserve(out.size() + plaintext.size() + kSealedBoxOverheadBytes);
+  Append(out, prefix);
+  AeadSeal(derived.key(), derived.nonce(), FullAad(prefix, aad), plaintext, out);
+}
+
 Buffer SealBox(const SecretKey& key, Bytes aad, Bytes plaintext, Random& random) {
   Buffer box;
-  box.reserve(plaintext.size() + kSealedBoxOverheadBytes);
-  box = {kVersion, kSuite};
-  box.resize(kPrefixBytes);
-  random.Fill(std::span(box).subspan(2, kSaltBytes));
-  const Derived derived(key, Bytes(box).subspan(2, kSaltBytes));
-  const Buffer full_aad = FullAad(box, aad);
-  AeadSeal(derived.key(), derived.nonce(), full_aad, plaintext, box);
+  AppendSealedBox(key, aad, plaintext, random, box);
   return box;
 }
 
 absl::StatusOr<Buffer> OpenBox(const SecretKey& key, Bytes aad, Bytes box) {
   if (box.size() < kSealedBoxOverheadBytes)
-    return absl::DataLossError(fmt::format("sealed box: {} bytes, want {} at least", box.size(), kSealedBoxOverheadBytes));
+    return absl::DataLossError(
+        fmt::format("sealed box: {} bytes, want {} at least", box.size(), kSealedBoxOverheadBytes));
   if (box[0] != kVersion || box[1] != kSuite)
-    return absl::DataLossError(fmt::format("sealed box: version {}, suite {} are not known here", box[0], box[1]));
+    return absl::DataLossError(
+        fmt::format("sealed box: version {}, suite {} are not known here", box[0], box[1]));
   const Bytes prefix = box.first(kPrefixBytes);
   const Derived derived(key, prefix.subspan(2));
   Buffer plaintext;

@@ -22,6 +22,9 @@ inline constexpr size_t kSealedBoxOverheadBytes = 2 + 32 + 16;
 /// Seals `plaintext` under `key`, bound to `aad`.
 Buffer SealBox(const SecretKey& key, Bytes aad, Bytes plaintext, Random& random);
 
+/// The same, appended to `out`: for who uses one buffer again and again.
+void AppendSealedBox(const SecretKey& key, Bytes aad, Bytes plaintext, Random& random, Buffer& out);
+
 /// Errors: DataLoss when the box does not open with this key and `aad`.
 absl::StatusOr<Buffer> OpenBox(const SecretKey& key, Bytes aad, Bytes box);
 
