@@ -1,5 +1,5 @@
-// Mutual TLS for gRPC: both sides show a certificate of the cluster's own authority. Roles come from the subject's
-// organizational unit (OU): "node", "coordinator", "compliance", "it".
+// Mutual TLS for gRPC: both sides show a certificate of the cluster's own authority. Roles come from the
+// subject's organizational unit (OU): "node", "coordinator", "compliance", "it".
 #pragma once
 
 #include <memory>
@@ -16,8 +16,8 @@ struct TlsFiles {
   std::string key;          // PEM file with our private key.
 };
 
-/// Renewed files are taken up without a restart. Errors: NotFound, InvalidArgument (a file that is no PEM, or a key
-/// that does not fit its certificate: told before the first connection).
+/// Renewed files are taken up without a restart. Errors: NotFound, InvalidArgument (a file that is no PEM, or
+/// a key that does not fit its certificate: told before the first connection).
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(const TlsFiles& files);
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeChannelCredentials(const TlsFiles& files);
 
