@@ -3,18 +3,18 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-#include <filesystem>
 #include <iostream>
 
 #include "CLI/CLI.hpp"
 #include "coordinator/access/access_service.h"
 #include "coordinator/config.h"
-#include "coordinator/enrolment/enrolment_file.h"
+#include "coordinator/enrolment_watch.h"
 #include "coordinator/ingest/archive.h"
 #include "coordinator/ingest/replication_service.h"
 #include "fmt/format.h"
+#include "monitoring/json_log.h"
 #include "monitoring/metrics.h"
-#include "spdlog/sinks/stdout_sinks.h"
+#include "proto/rpc/grpc_log.h"
 #include "spdlog/spdlog.h"
 #include "storage/base/clock.h"
 #include "storage/base/file.h"
@@ -27,12 +27,13 @@ namespace {
 
 constexpr timespec kTick{2, 0};
 
-void LogAsJson() {
-  auto logger = spdlog::stderr_logger_mt("coordinator");
-  logger->set_pattern(
-      R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","program":"turret-coordinator","message":"%v"})",
-      spdlog::pattern_time_type::utc);
-  spdlog::set_default_logger(logger);
+// gRPC's errors are about single connections: a warning is enough. Refused handshakes are counted by reason.
+void TakeGrpcLog(CoordinatorMetrics& metrics) {
+  SendGrpcLogTo([&metrics](GrpcLogLevel level, std::string_view line) {
+    const std::string_view refused = RefusedHandshakeReason(line);
+    if (!refused.empty()) metrics.AccessRefused(refused);
+    if (level == GrpcLogLevel::kError) spdlog::warn("grpc: {}", line);
+  });
 }
 
 absl::StatusOr<std::string> ReadPassphrase(Environment& environment, const std::string& path) {
@@ -43,52 +44,16 @@ absl::StatusOr<std::string> ReadPassphrase(Environment& environment, const std::
   return passphrase;
 }
 
-absl::StatusOr<v1::EnrolmentChanged> ReadEnrolment(Environment& environment, const std::string& path) {
-  TURRET_ASSIGN_OR_RETURN(const Buffer raw, environment.ReadAll(path));
-  absl::StatusOr<v1::EnrolmentChanged> parsed = ParseEnrolment(AsText(raw));
-  if (!parsed.ok())
-    return absl::InvalidArgumentError(fmt::format("{}: {}", path, std::string(parsed.status().message())));
-  return parsed;
-}
-
-// Takes up the enrolment file whenever it is another one. A broken one is told and changes nothing.
-class EnrolmentWatch {
- public:
-  EnrolmentWatch(Environment& environment, std::string path, Archive& archive)
-      : environment_(environment), path_(std::move(path)), archive_(archive) {}
-
-  void Look(bool always) {
-    std::error_code error;
-    const auto changed = std::filesystem::last_write_time(path_, error);
-    if (error || (changed == seen_ && !always)) return;
-    seen_ = changed;
-    absl::StatusOr<v1::EnrolmentChanged> document = ReadEnrolment(environment_, path_);
-    if (document.ok()) document = archive_.Enrol(*document);
-    if (document.ok())
-      spdlog::info("enrolment version {} is in force: {} lines", document->version(), document->lines_size());
-    else
-      spdlog::error("enrolment not taken up, the one before stays in force: {}",
-                    document.status().ToString());
-  }
-  void MarkSeen() {
-    std::error_code ignored;
-    seen_ = std::filesystem::last_write_time(path_, ignored);
-  }
-
- private:
-  Environment& environment_;
-  const std::string path_;
-  Archive& archive_;
-  std::filesystem::file_time_type seen_;
-};
-
 // Waits for signals: HUP looks at the enrolment file, TERM and INT end. Between them a tick.
 void ServeUntilSignalled(const sigset_t& signals, EnrolmentWatch& enrolment, CoordinatorMetrics& metrics,
                          const Archive& archive) {
   for (;;) {
     const int signal = sigtimedwait(&signals, nullptr, &kTick);
     if (signal == SIGTERM || signal == SIGINT) return;
-    enrolment.Look(signal == SIGHUP);
+    if (signal == SIGHUP)
+      enrolment.ReadAgain();
+    else
+      enrolment.Look();
     metrics.ClockDivergence(ReadClockState().divergence_max);
     if (const absl::Status health = archive.health(); !health.ok()) {
       spdlog::critical("storage failed, nothing more is taken; mend it and restart: {}", health.ToString());
@@ -97,21 +62,29 @@ void ServeUntilSignalled(const sigset_t& signals, EnrolmentWatch& enrolment, Coo
   }
 }
 
+// Peers that are gone without a word are noticed within seconds; nodes may ping as often.
+void SetKeepAlive(grpc::ServerBuilder& builder) {
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+}
+
 absl::Status Run(const CoordinatorConfig& config, const sigset_t& signals) {
   PosixEnvironment environment;
   SystemClock clock;
   SystemRandom random;
-  CoordinatorMetrics metrics;
+  // gRPC logs from threads of its own until the process ends.
+  static CoordinatorMetrics& metrics = *new CoordinatorMetrics;
+  TakeGrpcLog(metrics);
 
-  TURRET_ASSIGN_OR_RETURN(const v1::EnrolmentChanged document, ReadEnrolment(environment, config.enrolment));
   TURRET_ASSIGN_OR_RETURN(const std::string passphrase, ReadPassphrase(environment, config.passphrase_file));
   TURRET_ASSIGN_OR_RETURN(auto credentials, MakeServerCredentials(config.tls));
   TURRET_ASSIGN_OR_RETURN(const std::unique_ptr<Archive> archive,
                           Archive::Open({config.archive, passphrase, config.commit_interval}, environment,
                                         clock, random, metrics));
-  if (const auto enrolled = archive->Enrol(document); !enrolled.ok()) return enrolled.status();
   EnrolmentWatch enrolment(environment, config.enrolment, *archive);
-  enrolment.MarkSeen();
+  TURRET_RETURN_IF_ERROR(enrolment.Begin());
 
   AccessRefusals refusals(*archive, metrics);
   ReplicationService replication(*archive, refusals, metrics);
@@ -120,6 +93,7 @@ absl::Status Run(const CoordinatorConfig& config, const sigset_t& signals) {
   grpc::ServerBuilder builder;
   builder.AddListeningPort(config.listen, credentials, &port);
   builder.SetMaxReceiveMessageSize(kReplicationMessageBytesMax);
+  SetKeepAlive(builder);
   builder.RegisterService(&replication);
   builder.RegisterService(&access);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
@@ -161,7 +135,7 @@ int main(int argc, char** argv) {
   sigemptyset(&signals);
   for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  turret::coordinator::LogAsJson();
+  turret::LogAsJson("turret-coordinator");
 
   const auto config = turret::coordinator::LoadCoordinatorConfig(path);
   absl::Status status = config.status();

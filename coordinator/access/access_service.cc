@@ -1,6 +1,7 @@
 #include "coordinator/access/access_service.h"
 
 #include <filesystem>
+#include <utility>
 
 #include "coordinator/coverage/coverage.h"
 #include "coordinator/export/export.h"
@@ -12,6 +13,19 @@ namespace {
 
 grpc::Status ToGrpc(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
+}
+
+// A09: who searched for what is in the ledger before the first result is told.
+absl::Status RecordSearch(Archive& archive, const Peer& peer, const v1::FindCallsRequest& request) {
+  v1::EntryBody body;
+  v1::Accessed& accessed = *body.mutable_accessed();
+  accessed.set_action(v1::Accessed::SEARCHED);
+  accessed.set_who(peer.common_name);
+  accessed.set_certificate_digest(peer.certificate_digest);
+  accessed.set_detail(request.ShortDebugString());  // Sealed, as all of the body.
+  if (!request.call_id().empty()) accessed.add_call_ids(request.call_id());
+  accessed.set_utc_ns(absl::ToUnixNanos(archive.clock().Utc()));
+  return archive.Record(v1::RESTRICTED, "access", body).status();
 }
 
 absl::Status Written(bool ok) { return ok ? absl::OkStatus() : absl::CancelledError("the client went away"); }
@@ -28,6 +42,8 @@ grpc::Status AccessService::FindCalls(grpc::ServerContext* context, const v1::Fi
   if (!peer.ok()) return ToGrpc(peer.status());
   const auto calls = coordinator::FindCalls(archive_.index(), *request);
   if (!calls.ok()) return ToGrpc(calls.status());
+  if (absl::Status recorded = RecordSearch(archive_, *peer, *request); !recorded.ok())
+    return ToGrpc(recorded);
   metrics_.Accessed("searched");
   for (const v1::CallSummary& call : *calls)
     if (!writer->Write(call)) break;
@@ -38,9 +54,11 @@ grpc::Status AccessService::Play(grpc::ServerContext* context, const v1::PlayReq
                                  grpc::ServerWriter<v1::PlayChunk>* writer) {
   const absl::StatusOr<Peer> peer = Authorise(*context, "Play", Right::kListen, refusals_);
   if (!peer.ok()) return ToGrpc(peer.status());
-  metrics_.Accessed("replayed");
   return ToGrpc(coordinator::Play(archive_, *request, peer->common_name, peer->certificate_digest,
-                                  [&](const v1::PlayChunk& chunk) { return Written(writer->Write(chunk)); }));
+                                  [&, counted = false](const v1::PlayChunk& chunk) mutable {
+                                    if (!std::exchange(counted, true)) metrics_.Accessed("replayed");
+                                    return Written(writer->Write(chunk));
+                                  }));
 }
 
 grpc::Status AccessService::Coverage(grpc::ServerContext* context, const v1::CoverageRequest* request,
@@ -65,10 +83,11 @@ grpc::Status AccessService::Export(grpc::ServerContext* context, const v1::Expor
                                    grpc::ServerWriter<v1::ExportChunk>* writer) {
   const absl::StatusOr<Peer> peer = Authorise(*context, "Export", Right::kListen, refusals_);
   if (!peer.ok()) return ToGrpc(peer.status());
-  metrics_.Accessed("exported");
-  return ToGrpc(
-      coordinator::Export(archive_, *request, peer->common_name, peer->certificate_digest,
-                          [&](const v1::ExportChunk& chunk) { return Written(writer->Write(chunk)); }));
+  return ToGrpc(coordinator::Export(archive_, *request, peer->common_name, peer->certificate_digest,
+                                    [&, counted = false](const v1::ExportChunk& chunk) mutable {
+                                      if (!std::exchange(counted, true)) metrics_.Accessed("exported");
+                                      return Written(writer->Write(chunk));
+                                    }));
 }
 
 grpc::Status AccessService::ListLines(grpc::ServerContext* context, const v1::ListLinesRequest*,

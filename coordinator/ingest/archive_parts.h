@@ -8,6 +8,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "coordinator/ingest/archive_lock.h"
 #include "monitoring/metrics.h"
 #include "storage/base/clock.h"
 #include "storage/base/file.h"
@@ -41,6 +42,7 @@ struct ArchiveParts {
   Random& random;
   CoordinatorMetrics& metrics;
   std::string directory;
+  std::unique_ptr<ArchiveLock> lock;
   std::unique_ptr<RootKey> root;
   std::unique_ptr<KeyTree> keys;
   std::unique_ptr<Ledger> ledger;

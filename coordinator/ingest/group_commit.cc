@@ -1,5 +1,6 @@
 #include "coordinator/ingest/group_commit.h"
 
+#include "absl/strings/ascii.h"
 #include "spdlog/spdlog.h"
 #include "storage/base/status.h"
 
@@ -145,13 +146,18 @@ void Group::Count() const {
   facts_.Count();
 }
 
+// The metric's label: "hash_conflict" of HASH_CONFLICT.
+std::string ReasonLabel(v1::Refusal::Reason reason) {
+  return absl::AsciiStrToLower(v1::Refusal::Reason_Name(reason));
+}
+
 void CountOutcomes(const Batch& batch, CoordinatorMetrics& metrics) {
   for (const ItemOutcome& outcome : batch.outcomes) {
     if (outcome.kind == ItemOutcome::kRepeated) metrics.ItemsRepeated(1);
     if (outcome.kind != ItemOutcome::kRefused) continue;
-    metrics.ItemRefused(v1::Refusal::Reason_Name(outcome.reason));
+    metrics.ItemRefused(ReasonLabel(outcome.reason));
     spdlog::error("alarm: an item of node {} was refused, {}: {}", batch.node.ToHex(),
-                  v1::Refusal::Reason_Name(outcome.reason), outcome.message);
+                  ReasonLabel(outcome.reason), outcome.message);
   }
 }
 

@@ -51,6 +51,23 @@ absl::StatusOr<std::unique_ptr<RootKey>> OpenRoot(const ArchiveOptions& options,
   return OpenRootFile(environment, path, options.passphrase, random);
 }
 
+// After a failed sync the page cache still shows what the disk never got, and a restart alone does not change
+// that: what is read from here on is what the disk has. The volume store does so itself.
+absl::Status ForgetUnwritten(Environment& environment, const std::string& directory) {
+  TURRET_ASSIGN_OR_RETURN(const std::vector<std::string> names, environment.List(directory));
+  for (const std::string& name : names) {
+    const std::string path = JoinPath(directory, name);
+    if (std::filesystem::is_directory(path)) {
+      TURRET_RETURN_IF_ERROR(ForgetUnwritten(environment, path));
+      continue;
+    }
+    const absl::StatusOr<Protection> protection = environment.ReadProtection(path);
+    if (protection.ok() && *protection == Protection::kImmutable) continue;
+    TURRET_RETURN_IF_ERROR(environment.SyncAndForget(path));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<Index>> OpenIndex(ArchiveParts& parts) {
   const std::string directory = JoinPath(parts.directory, "index");
   for (const bool last_try : {false, true}) {
@@ -170,9 +187,12 @@ absl::StatusOr<OpenedArchive> OpenArchive(const ArchiveOptions& options, Environ
                                                               .directory = options.directory});
   const auto folder = [&](std::string_view name) { return JoinPath(options.directory, name); };
   TURRET_RETURN_IF_ERROR(environment.CreateDirectories(options.directory));
+  TURRET_ASSIGN_OR_RETURN(parts->lock, ArchiveLock::Take(options.directory));
   TURRET_ASSIGN_OR_RETURN(parts->root, OpenRoot(options, environment, random));
   TURRET_ASSIGN_OR_RETURN(parts->keys, KeyTree::Open(environment, folder("keys"), *parts->root, random));
 
+  for (const std::string_view name : {"ledger", "books"})
+    TURRET_RETURN_IF_ERROR(ForgetUnwritten(environment, folder(name)));
   TURRET_ASSIGN_OR_RETURN(SecretKey seed, parts->keys->Secret("ledger-signing"));
   TURRET_ASSIGN_OR_RETURN(parts->ledger,
                           Ledger::Open(environment, folder("ledger"), std::move(seed), clock, random));
@@ -192,6 +212,9 @@ absl::StatusOr<OpenedArchive> OpenArchive(const ArchiveOptions& options, Environ
       LocalVolumeStore::Open(environment, folder("volumes"), parts->ledger->id(), clock, random,
                              [&](const VolumeId& id) { return KnownVolume(*parts->index, id); }));
   parts->volumes = std::move(volumes.store);
+  // Damage to what was acknowledged does not stop the ingest of what comes: it is an alarm, and
+  // turret-verify's finding.
+  for (const std::string& damage : volumes.damaged) spdlog::critical("alarm: damaged volume: {}", damage);
   TURRET_RETURN_IF_ERROR(CoverVolumes(*parts, std::move(volumes.recovered), writer));
   if (!writer.empty()) TURRET_RETURN_IF_ERROR(writer.Commit().status());
   return OpenedArchive{.parts = std::move(parts), .intake_keys_known = known.intake_keys};
