@@ -4,24 +4,52 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdarg>
+#include <cstdio>
 #include <mutex>
+#include <optional>
+#include <string_view>
 
 #include "absl/memory/memory.h"
 #include "fmt/format.h"
-#include "node/session/free_port.h"
 #include "storage/base/status.h"
 
 namespace turret::node {
 namespace {
 
-void DiscardLog(void*, const char*, va_list) {}
+constexpr int kLogLevelOfBrokenPeers = 3;
+constexpr su_duration_t kCloseDelayMs = 1000;  // For a 413 to be read before the connection is reset.
+
+thread_local SipAgent* stepping = nullptr;
+
+/// "tcp/10.0.0.1:40000" behind `what` in `line`.
+std::optional<HostPort> PeerIn(std::string_view line, std::string_view what) {
+  const size_t at = line.find(what);
+  if (at == std::string_view::npos) return std::nullopt;
+  std::string_view peer = line.substr(at + what.size());
+  if (!peer.starts_with("tcp/")) return std::nullopt;
+  peer = peer.substr(4, peer.find_first_of(" ;\n\r", 4) - 4);
+  const absl::StatusOr<HostPort> parsed = ParseHostPort(std::string(peer));
+  return parsed.ok() ? std::optional(*parsed) : std::nullopt;
+}
+
+/// The library stops to read a connection that brought garbage or too much, and keeps it open for half an
+/// hour: all calls on it would be deaf. It says so in its log only, so that is read here, and discarded.
+void OnLog(void*, const char* format, va_list arguments) {
+  if (stepping == nullptr) return;
+  char line[256];
+  vsnprintf(line, sizeof line, format, arguments);
+  if (const auto peer = PeerIn(line, "received garbage from ")) stepping->NoteBroken(*peer, true);
+  if (const auto peer = PeerIn(line, "too large message from ")) stepping->NoteBroken(*peer, false);
+}
 
 void InitializeLibrary() {
   static std::once_flag once;
   std::call_once(once, [] {
     su_init();
-    su_log_redirect(nullptr, DiscardLog, nullptr);
+    for (su_log_t* const log : {su_log_default, nta_log, tport_log}) su_log_redirect(log, OnLog, nullptr);
     su_log_soft_set_level(nullptr, 0);
+    for (su_log_t* const log : {nta_log, tport_log}) su_log_set_level(log, kLogLevelOfBrokenPeers);
   });
 }
 
@@ -106,6 +134,7 @@ absl::Status SipAgent::Bind(const std::string& url, const SipOptions& options) {
 }
 
 SipAgent::~SipAgent() {
+  CloseBroken(true);
   if (default_leg_ != nullptr) nta_leg_destroy(default_leg_);
   if (agent_ != nullptr) nta_agent_destroy(agent_);
   if (root_ != nullptr) {
@@ -115,7 +144,33 @@ SipAgent::~SipAgent() {
   if (wake_fd_ >= 0) close(wake_fd_);
 }
 
-void SipAgent::Step(int wait_ms) { su_root_step(root_, wait_ms); }
+void SipAgent::Step(int wait_ms) {
+  stepping = this;
+  su_root_step(root_, wait_ms);
+  CloseBroken(false);
+  stepping = nullptr;
+}
+
+// At once, since the library will not find the connection any more when it has answered.
+void SipAgent::NoteBroken(const HostPort& peer, bool at_once) {
+  const std::string port = fmt::format("{}", peer.port);
+  tp_name_t name[1] = {};
+  name->tpn_proto = "tcp";
+  name->tpn_host = name->tpn_canon = peer.host.c_str();
+  name->tpn_port = port.c_str();
+  tport_t* const connection = tport_by_name(nta_agent_tports(agent_), name);
+  if (connection != nullptr && tport_is_secondary(connection))
+    broken_.push_back({tport_ref(connection), su_now(), at_once});
+}
+
+void SipAgent::CloseBroken(bool all) {
+  std::erase_if(broken_, [all](const Broken& broken) {
+    if (!all && !broken.at_once && su_duration(su_now(), broken.since) < kCloseDelayMs) return false;
+    tport_shutdown(broken.connection, 2);
+    tport_unref(broken.connection);
+    return true;
+  });
+}
 
 void SipAgent::Wake() {
   const uint64_t one = 1;

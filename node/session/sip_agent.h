@@ -5,8 +5,10 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "node/session/free_port.h"
 #include "node/session/sip_server.h"
 #include "node/session/sofia.h"
 
@@ -35,6 +37,10 @@ class SipAgent {
   };
   Refused TakeRefused();
 
+  /// A connection that the library reads no more: closed at once, or after a second so that its answer is
+  /// read.
+  void NoteBroken(const HostPort& peer, bool at_once);
+
   nta_agent_t* agent() const { return agent_; }
   uint16_t udp_port() const { return udp_port_; }
   uint16_t tcp_port() const { return tcp_port_; }
@@ -42,6 +48,12 @@ class SipAgent {
  private:
   explicit SipAgent(OnRequest on_request) : on_request_(std::move(on_request)) {}
   [[nodiscard]] absl::Status Open(const SipOptions& options);
+  struct Broken {
+    tport_t* connection;  // Ours to unref.
+    su_time_t since;
+    bool at_once;
+  };
+  void CloseBroken(bool all);
   [[nodiscard]] absl::Status Bind(const std::string& url, const SipOptions& options);
 
   const OnRequest on_request_;
@@ -52,6 +64,7 @@ class SipAgent {
   int wake_fd_ = -1;
   uint16_t udp_port_ = 0;
   uint16_t tcp_port_ = 0;
+  std::vector<Broken> broken_;
   uint64_t bad_messages_ = 0;
   uint64_t bad_requests_ = 0;
 };

@@ -72,11 +72,7 @@ int SipDialogs::OnOutside(nta_incoming_t* irq, const sip_t& sip) {
     Dialog* const dialog = FindByCall(sip);
     return dialog != nullptr ? OnInside(*dialog, irq, sip) : Refuse(irq, 481, "unknown_dialog");
   }
-  if (const int status =
-          nta_check_required(irq, &sip, nullptr, SIPTAG_SUPPORTED_STR(kSupported), TAG_END())) {
-    Count("extension");
-    return status;
-  }
+  if (const int status = CheckRequired(irq, sip)) return status;
   switch (method) {
     case sip_method_invite:
       return OnInvite(irq, sip);
@@ -117,13 +113,14 @@ int SipDialogs::OnOptions(nta_incoming_t* irq) {
 int SipDialogs::OnInvite(nta_incoming_t* irq, const sip_t& sip) {
   if (draining_) return Refuse(irq, 503, "draining");
   if (HasUnknownEncoding(sip)) return Refuse(irq, 415, "content_encoding");
+  if (HasCutBody(sip)) return Refuse(irq, 400, "malformed");
   nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
   const Offer offer = OfferOf(irq, sip);
   absl::StatusOr<std::unique_ptr<Session>> session = Session::Create(offer, parts_);
   if (!session.ok()) return RefuseSession(irq, session.status(), "no_ports");
   if (const absl::Status answered = (*session)->Answered(); !answered.ok()) {
     SubmitEnd(*std::move(session), v1::CallEnded::CANCELLED, nullptr);
-    return RefuseSession(irq, answered, "spool_full");
+    return Refuse(irq, 503, absl::IsResourceExhausted(answered) ? "spool_full" : "disk");
   }
   OpenDialog(irq, sip, offer, *std::move(session));
   return 0;
@@ -250,6 +247,7 @@ int SipDialogs::OnInside(Dialog& dialog, nta_incoming_t* irq, const sip_t& sip) 
 int SipDialogs::OnChange(Dialog& dialog, nta_incoming_t* irq, const sip_t& sip) {
   if (dialog.invite != nullptr) return Refuse(irq, 491, "glare");
   if (HasUnknownEncoding(sip)) return Refuse(irq, 415, "content_encoding");
+  if (HasCutBody(sip)) return Refuse(irq, 400, "malformed");
   nta_leg_server_route(dialog.leg, nullptr, sip.sip_contact);
   SetTimer(dialog, sip);
   const bool invite = nta_incoming_method(irq) == sip_method_invite;

@@ -41,6 +41,14 @@ std::string ContentTypeOf(const sip_t& sip, std::string_view body) {
   return type;
 }
 
+/// A large body on a connection comes in several pieces.
+std::string BodyOf(const sip_t& sip) {
+  std::string body;
+  for (const sip_payload_t* piece = sip.sip_payload; piece != nullptr; piece = piece->pl_next)
+    body.append(piece->pl_data, piece->pl_len);
+  return body;
+}
+
 bool HasOddContact(const sip_t& sip) {
   return sip.sip_contact == nullptr || sip.sip_contact->m_url->url_host == nullptr;
 }
@@ -54,8 +62,7 @@ Offer OfferOf(nta_incoming_t* irq, const sip_t& sip) {
   offer.transport = TransportOf(sip);
   if (sip.sip_user_agent != nullptr) offer.device = CleanText(Text(sip.sip_user_agent->g_string));
   offer.odd_contact = HasOddContact(sip);
-  if (sip.sip_payload != nullptr) {
-    const std::string_view body(sip.sip_payload->pl_data, sip.sip_payload->pl_len);
+  if (const std::string body = BodyOf(sip); !body.empty()) {
     offer.parts = SplitBody(ContentTypeOf(sip, body), body, offer.odd_body);
   }
   return offer;
@@ -65,6 +72,10 @@ bool HasUnknownEncoding(const sip_t& sip) {
   const sip_content_encoding_t* const encoding = sip.sip_content_encoding;
   if (encoding == nullptr || encoding->k_items == nullptr || encoding->k_items[0] == nullptr) return false;
   return LowerCase(encoding->k_items[0]) != "identity";
+}
+
+bool HasCutBody(const sip_t& sip) {
+  return sip.sip_content_length != nullptr && sip.sip_content_length->l_length > BodyOf(sip).size();
 }
 
 std::string CallIdOf(const sip_t& sip) {

@@ -14,6 +14,9 @@ Offer OfferOf(nta_incoming_t* irq, const sip_t& sip);
 /// Whether the body comes in an encoding that we do not undo.
 bool HasUnknownEncoding(const sip_t& sip);
 
+/// Whether the connection ended before the body did.
+bool HasCutBody(const sip_t& sip);
+
 std::string CallIdOf(const sip_t& sip);
 std::string FromTagOf(const sip_t& sip);
 bool HasToTag(const sip_t& sip);

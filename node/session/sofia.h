@@ -21,4 +21,10 @@
 #include <sofia-sip/su.h>
 #include <sofia-sip/su_log.h>
 #include <sofia-sip/su_wait.h>
+#include <sofia-sip/tport.h>
 #include <sofia-sip/tport_tag.h>
+
+extern "C" {
+extern su_log_t nta_log[];  // Of the library, in none of its headers.
+extern su_log_t tport_log[];
+}

@@ -73,7 +73,7 @@ size_t FakePorts::open() const {
 
 SessionFixture::SessionFixture(uint64_t spool_bytes_max)
     : ada_(LineId::Make(random_)), carl_(LineId::Make(random_)) {
-  SpoolOptions options{.directory = folder_ / "spool", .bytes_max = spool_bytes_max, .extent_bytes = 1 << 20};
+  SpoolOptions options{.directory = folder_ / "spool", .bytes_max = spool_bytes_max, .extent_bytes = 4 << 20};
   spool_ = Spool::Open(options, environment_, SecretKey::Make(random_), clock_, random_).value();
   enrolment_ =
       EnrolmentCache::Open(environment_, folder_ / "enrolment", SecretKey::Make(random_), random_).value();

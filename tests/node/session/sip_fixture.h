@@ -1,0 +1,64 @@
+// A recording server on loopback with the session fixture behind it.
+#pragma once
+
+#include <poll.h>
+
+#include <memory>
+#include <string>
+
+#include "node/session/sip_server.h"
+#include "tests/node/session/raw_sip.h"
+#include "tests/node/session/session_fixture.h"
+
+namespace turret::node::test {
+
+class SipFixture : public SessionFixture {
+ protected:
+  using SessionFixture::SessionFixture;
+  void SetUp() override { Start({.udp = "127.0.0.1:0", .tcp = "127.0.0.1:0"}); }
+  void Start(const SipOptions& options) {
+    auto server = SipServer::Start(options, *parts_);
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+  }
+  RawSip Client(bool tcp) { return RawSip(tcp ? server_->tcp_port() : server_->udp_port(), tcp); }
+
+  /// An established call; `invite` and `ok` are what went and came.
+  struct Call {
+    RequestSpec invite;
+    std::string ok;
+  };
+  Call Establish(RawSip& client, const std::string& call_id) {
+    return Establish(client, MakeInvite(call_id, MakeSdp({{"1"}, {"2"}}),
+                                        MakeMetadata({"sip:ada@bank.example", "sip:m@client.example"})));
+  }
+  Call Establish(RawSip& client, const RequestSpec& invite) {
+    client.Send(MakeRequest(client, invite));
+    Call call{invite, client.ReceiveFinal()};
+    EXPECT_EQ(StatusOf(call.ok), 200) << call.ok;
+    client.Send(MakeRequest(client, Next(invite, call.ok, "ACK", invite.cseq)));
+    return call;
+  }
+  std::string Ask(RawSip& client, const RequestSpec& request) {
+    client.Send(MakeRequest(client, request));
+    return client.ReceiveFinal();
+  }
+  void Bye(RawSip& client, const Call& call, int cseq = 100) {
+    EXPECT_EQ(StatusOf(Ask(client, Next(call.invite, call.ok, "BYE", cseq))), 200);
+  }
+  /// Waits until the node's presence record says that it refused for this reason so often.
+  bool WaitForRefused(const std::string& reason, uint64_t times) {
+    for (int attempt = 0; attempt < 250; ++attempt) {
+      clock_.Advance(absl::Milliseconds(1));
+      const v1::Presence record = presence_.Close({}).at(0).presence();
+      const auto found = record.refused().find(reason);
+      if (found != record.refused().end() && found->second == times) return true;
+      (void)poll(nullptr, 0, 20);  // The server's own thread counts.
+    }
+    return false;
+  }
+
+  std::unique_ptr<SipServer> server_;
+};
+
+}  // namespace turret::node::test
