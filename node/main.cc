@@ -6,6 +6,7 @@
 
 #include "CLI/CLI.hpp"
 #include "fmt/format.h"
+#include "monitoring/json_log.h"
 #include "monitoring/metrics.h"
 #include "node/config.h"
 #include "node/encode/pipeline.h"
@@ -17,7 +18,6 @@
 #include "node/session/sip_server.h"
 #include "node/spool/spool.h"
 #include "proto/rpc/credentials.h"
-#include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
 #include "storage/base/clock.h"
 #include "storage/base/file.h"
@@ -32,14 +32,6 @@ constexpr absl::Duration kHousekeeping = absl::Seconds(1);
 constexpr absl::Duration kClockCheck = absl::Seconds(10);
 constexpr absl::Duration kDrainTimeout = absl::Seconds(20);
 constexpr absl::Duration kFirstWelcomeTimeout = absl::Seconds(5);
-
-void LogAsJson() {
-  auto logger = spdlog::stderr_logger_mt("node");
-  logger->set_pattern(
-      R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","program":"turret-node","message":"%v"})",
-      spdlog::pattern_time_type::utc);
-  spdlog::set_default_logger(logger);
-}
 
 absl::StatusOr<NodeId> LoadOrMakeNodeId(Environment& environment, const std::string& directory,
                                         Random& random) {
@@ -91,6 +83,9 @@ class Housekeeper {
     Trim();
     const SpoolStats stats = spool_.Stats();
     metrics_.SpoolBytes(stats.bytes_used, stats.bytes_max);
+    if (stats.commits != commits_seen_)
+      metrics_.SpoolCommit(stats.last_commit);  // A sample of them: one a second.
+    commits_seen_ = stats.commits;
     if (now - last_clock_check_ < kClockCheck) return;
     last_clock_check_ = now;
     metrics_.ClockDivergence(ReadClockState().divergence_max);
@@ -113,6 +108,7 @@ class Housekeeper {
   NodeMetrics& metrics_;
   const absl::Duration presence_interval_;
   absl::Duration next_presence_;
+  uint64_t commits_seen_ = 0;
   absl::Duration last_housekeeping_ = -absl::InfiniteDuration();
   absl::Duration last_clock_check_ = -absl::InfiniteDuration();
 };
@@ -234,7 +230,7 @@ int main(int argc, char** argv) {
   sigemptyset(&signals);
   for (int signal : {SIGTERM, SIGINT}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  turret::node::LogAsJson();
+  turret::LogAsJson("turret-node");
 
   const auto config = turret::node::LoadNodeConfig(path);
   absl::Status status = config.status();

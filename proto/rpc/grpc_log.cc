@@ -37,6 +37,8 @@ void SendGrpcLogTo(Sink sink) {
     TheSink() = std::make_shared<const Sink>(std::move(sink));
   }
   gpr_set_log_function(&Forward);
+  gpr_set_log_verbosity(
+      GPR_LOG_SEVERITY_ERROR);  // Whatever the environment says: refused handshakes are told here.
 }
 
 std::string_view RefusedHandshakeReason(std::string_view line) {
