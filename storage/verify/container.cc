@@ -15,7 +15,7 @@ bool CheckStates(const std::string& file, const std::vector<State>& states, Repo
     const State& now = states[i];
     const bool follows = i == 0 || (!states[i - 1].closed && states[i - 1].tail_bytes == 0 &&
                                     now.leaves >= states[i - 1].leaves && now.bytes >= states[i - 1].bytes);
-    if (follows && now.leaves > 0 && (now.tail_bytes == 0 || now.closed)) continue;
+    if (follows && (now.leaves > 0 || now.closed) && (now.tail_bytes == 0 || now.closed)) continue;
     report.Add({.file = file, .entry = now.entry}, "the state in the entry cannot follow the one before it");
     ok = false;
   }
@@ -29,6 +29,7 @@ class Walk {
 
   void Run(const std::function<Hash(const ContainerRecord&)>& leaf) {
     const uint64_t end = states_.back().bytes;
+    CompareStates();  // A file given up before anything of it was durable ends with no record at all.
     while (state_ < states_.size() && reader_.offset_bytes() < end) {
       const std::optional<Record> record = reader_.Next(end);
       if (!record) break;
@@ -98,12 +99,27 @@ void CheckTail(RecordReader& reader, const State& last, bool at_rest, Report& re
 
 constexpr uint64_t kStillbornBytesMax = 4096;
 
+// What a crash at its birth leaves: nothing that could hold anything.
 bool IsStillborn(const std::string& archive, const std::string& file, std::string_view magic) {
   Report scratch;
   const auto reader = RecordReader::OpenOrStillborn(archive, file, magic, scratch);
   if (!reader || reader->size_bytes() > kStillbornBytesMax) return false;
   const std::optional<Record> first = reader->Next(reader->size_bytes());
   return !first || !first->check_fits;
+}
+
+// A container that holds no record cannot tell its id: the bytes that the ledger states are all that names
+// it.
+bool FindGivenUp(const ContainerKind& kind, const State& last, Scope& scope) {
+  if (last.leaves != 0 || !last.closed) return false;
+  return std::erase_if(scope.unnamed, [&](const Unnamed& unnamed) {
+           Report scratch;
+           const auto reader =
+               RecordReader::OpenOrStillborn(scope.archive, unnamed.file, kind.magic, scratch);
+           if (!reader || reader->size_bytes() != last.bytes + last.tail_bytes) return false;
+           const auto hash = reader->HashFrom(last.bytes);
+           return last.tail_bytes == 0 || (hash && Equal(*hash, last.tail_digest));
+         }) > 0;
 }
 
 void TellMissing(const std::string& id, const State& state, std::string_view what, Report& report) {
@@ -128,10 +144,7 @@ void ForEachContainer(
     const std::string id = kind.id_of(file);
     const auto found = states.find(id);
     if (found == states.end()) {
-      if (IsStillborn(scope.archive, file, kind.magic))
-        scope.report.Note(fmt::format("{}: holds no record; left by a crash", file));
-      else
-        scope.unnamed.push_back({file, id, std::string(kind.what)});
+      scope.unnamed.push_back({file, id, std::string(kind.what)});
     } else if (const auto [other, fresh] = file_of.emplace(id, file); !fresh) {
       scope.report.Add({.file = file},
                        fmt::format("is a second file of the {} in {}", kind.what, other->second));
@@ -139,8 +152,18 @@ void ForEachContainer(
       visit(*reader, id, found->second);
     }
   }
+  bool missing = false;
   for (const auto& [id, of_id] : states)
-    if (!file_of.contains(id)) TellMissing(id, of_id.front(), kind.what, scope.report);
+    if (!file_of.contains(id) && !FindGivenUp(kind, of_id.back(), scope)) {
+      TellMissing(id, of_id.front(), kind.what, scope.report);
+      missing = true;
+    }
+  if (missing) return;  // Any file without a name may be the one.
+  std::erase_if(scope.unnamed, [&](const Unnamed& unnamed) {
+    if (unnamed.what != kind.what || !IsStillborn(scope.archive, unnamed.file, kind.magic)) return false;
+    scope.report.Note(fmt::format("{}: holds no record; left by a crash", unnamed.file));
+    return true;
+  });
 }
 
 }  // namespace turret::verify

@@ -11,6 +11,7 @@ namespace {
 constexpr size_t kKeyBytes = 32;
 constexpr size_t kIdBytes = 16;
 constexpr size_t kClassBytes = 16;
+constexpr uint8_t kNoSalt[32] = {};
 
 std::optional<Plain> OpenRoot(const std::string& archive, std::string_view passphrase, Report& report) {
   const auto payload = ReadOneRecord(archive, kRootFile, "TRTROOT1", report);
@@ -31,7 +32,7 @@ std::optional<KeyRing> KeyRing::Open(const std::string& archive, std::string_vie
   const std::optional<Plain> root = OpenRoot(archive, passphrase, report);
   if (!root) return std::nullopt;
   KeyRing ring;
-  ring.TakeKeyFiles(archive, Hkdf(*root, {}, "turret root seal v1", kKeyBytes), report);
+  ring.TakeKeyFiles(archive, Hkdf(*root, kNoSalt, "turret root seal v1", kKeyBytes), report);
   return ring;
 }
 

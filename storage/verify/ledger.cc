@@ -145,6 +145,7 @@ LedgerWalk ForEachEntry(const std::string& archive, uint64_t end, Report& report
     if (!reader) continue;
     if (block.first >= end && i > 0) {
       walk.uncovered_bytes += reader->size_bytes();
+      walk.uncovered_file = block.file;
       continue;
     }
     if (block.first > walk.end)
@@ -153,11 +154,13 @@ LedgerWalk ForEachEntry(const std::string& archive, uint64_t end, Report& report
     else if (block.first < walk.end)
       report.Add({.file = block.file, .entry = block.first}, "the block begins within another one");
     walk.end = ReadBlock(*reader, block.first, last ? end : blocks[i + 1].first, report, visit);
-    if (last)
+    if (last) {
       walk.uncovered_bytes += reader->size_bytes() - reader->offset_bytes();
-    else
+      walk.uncovered_file = block.file;
+    } else {
       walk.closed.push_back({block.file, block.first, block.part, walk.end - block.first,
                              reader->offset_bytes(), reader->size_bytes()});
+    }
   }
   return walk;
 }

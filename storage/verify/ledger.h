@@ -37,7 +37,8 @@ struct BlockEnd {
 struct LedgerWalk {
   uint64_t end = 0;              // Index after the last entry.
   std::vector<BlockEnd> closed;  // Blocks that another one follows.
-  uint64_t uncovered_bytes = 0;  // From entry `end` on.
+  uint64_t uncovered_bytes = 0;  // From entry `end` on, …
+  std::string uncovered_file;    // … in this block.
 };
 
 /// Gives every entry below `end` that the blocks hold, in order. Missing entries and broken records are

@@ -34,7 +34,7 @@ void CheckLedger(const Options& options, const Heads& heads, const LedgerFacts& 
   if (!options.at_rest)
     report.counts.uncovered_bytes += facts.walk.uncovered_bytes;
   else if (facts.walk.uncovered_bytes > 0)
-    report.Add({.file = "ledger", .entry = facts.walk.end},
+    report.Add({.file = facts.walk.uncovered_file, .entry = facts.walk.end},
                fmt::format("{} bytes from here on are in no signed head", facts.walk.uncovered_bytes));
 }
 
