@@ -26,7 +26,7 @@ class Applier {
   absl::Status MarkParties(const google::protobuf::RepeatedPtrField<v1::Party>& parties,
                            const std::string& when);
   absl::Status MarkTraders(const v1::CallStarted& started, const std::string& when);
-  absl::Status RaiseLongest(std::string_view id, int64_t length_ns);
+  absl::Status RaiseLongest(std::string_view id, int64_t begin_ns, int64_t end_ns);
 
   absl::Status StreamOpened(const std::string& call, const v1::StreamOpened& opened);
   absl::Status StreamProgress(const std::string& call, const v1::StreamProgress& progress);

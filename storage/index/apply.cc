@@ -44,7 +44,7 @@ absl::Status Applier::Presence(const v1::Presence& presence, uint64_t entry) {
   const v1::Interval& interval = presence.interval();
   batch_.Put(Family::kPresence, Join(TimeKey(interval.begin_utc_ns()), presence.node_id(), U64Key(entry)),
              Serialise(row));
-  return RaiseLongest(kZeroId, interval.end_utc_ns() - interval.begin_utc_ns());
+  return RaiseLongest(kZeroId, interval.begin_utc_ns(), interval.end_utc_ns());
 }
 
 absl::Status Applier::VolumeChanged(const IndexedEntry& entry) {

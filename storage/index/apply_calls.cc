@@ -72,7 +72,7 @@ absl::Status Applier::Started(const std::string& call, const v1::CallStarted& st
 
   if (row.has_ended()) {
     return ForEachLine(started, [&](const std::string& line) {
-      return RaiseLongest(line, row.ended().ended_utc_ns() - started.answered_utc_ns());
+      return RaiseLongest(line, started.answered_utc_ns(), row.ended().ended_utc_ns());
     });
   }
   TURRET_RETURN_IF_ERROR(batch_.Mark(Family::kRunning, Join(kZeroId, call)));
@@ -104,7 +104,7 @@ absl::Status Applier::Ended(const std::string& call, const v1::CallEnded& ended)
   TURRET_RETURN_IF_ERROR(batch_.Unmark(Family::kRunning, Join(kZeroId, call)));
   return ForEachLine(row.started(), [&](const std::string& line) -> absl::Status {
     TURRET_RETURN_IF_ERROR(batch_.Unmark(Family::kRunning, Join(line, call)));
-    return RaiseLongest(line, ended.ended_utc_ns() - row.started().answered_utc_ns());
+    return RaiseLongest(line, row.started().answered_utc_ns(), ended.ended_utc_ns());
   });
 }
 
@@ -126,11 +126,13 @@ absl::Status Applier::MarkTraders(const v1::CallStarted& started, const std::str
   });
 }
 
-absl::Status Applier::RaiseLongest(std::string_view id, int64_t length_ns) {
+// Unsigned, since a node may say anything and a signed difference might overflow.
+absl::Status Applier::RaiseLongest(std::string_view id, int64_t begin_ns, int64_t end_ns) {
+  if (end_ns <= begin_ns) return absl::OkStatus();
+  const uint64_t length_ns = static_cast<uint64_t>(end_ns) - static_cast<uint64_t>(begin_ns);
   TURRET_ASSIGN_OR_RETURN(const std::optional<std::string> before, batch_.Get(Family::kLongest, id));
-  const uint64_t longest_ns = before.has_value() ? U64From(*before) : 0;
-  if (length_ns > 0 && static_cast<uint64_t>(length_ns) > longest_ns)
-    batch_.Put(Family::kLongest, id, U64Key(static_cast<uint64_t>(length_ns)));
+  if (length_ns > (before.has_value() ? U64From(*before) : 0))
+    batch_.Put(Family::kLongest, id, U64Key(length_ns));
   return absl::OkStatus();
 }
 

@@ -43,7 +43,8 @@ absl::StatusOr<std::optional<Message>> Row(const Database& database, Family fami
 /// Widest time that a row begun before `from` may reach into it.
 absl::StatusOr<int64_t> Longest(const Database& database, std::string_view id) {
   TURRET_ASSIGN_OR_RETURN(const std::optional<std::string> bytes, database.Get(Family::kLongest, id));
-  return static_cast<int64_t>(bytes.has_value() ? index::U64From(*bytes) : 0);
+  const uint64_t longest_ns = bytes.has_value() ? index::U64From(*bytes) : 0;
+  return static_cast<int64_t>(std::min<uint64_t>(longest_ns, INT64_MAX));
 }
 
 int64_t Nanoseconds(absl::Time time) {  // Saturates.

@@ -214,15 +214,19 @@ TEST_F(ApplyTest, LineHistoryHoldsTheVersionsThatChangedTheLine) {
   EXPECT_THAT(*index_->Enrolments(), SizeIs(3));
 }
 
-TEST_F(ApplyTest, MalformedIdsStopNothing) {
+TEST_F(ApplyTest, MalformedIdsAndAbsurdTimesStopNothing) {
   entries_.AddFact(call_).set_call_id("short");
   entries_.AddFact(call_).mutable_stream_opened()->set_stream_id("short");
-  entries_.AddStarted(call_, 10).add_line_ids("short");
+  entries_.AddStarted(call_, INT64_MIN, {line_}).add_line_ids("short");
+  entries_.AddEnded(call_, INT64_MAX);
+  entries_.AddPresence(node_, MakeInterval(INT64_MIN, INT64_MAX), 1);
   entries_.Add(v1::VOLUME_EXTENDED).leaf.mutable_volume()->set_volume_id("short");
   entries_.AddFact(call_).mutable_presence();
   entries_.Add(v1::CALL);  // Its key is destroyed.
   Apply();
-  EXPECT_EQ(index_->Position(), 6U);
+  EXPECT_EQ(index_->Position(), 8U);
+  EXPECT_THAT(CallsOfLine(10, 20), ElementsAre(call_.ToProto()));
+  EXPECT_THAT(*index_->Presences(At(10), At(20)), SizeIs(1));
 }
 
 }  // namespace
