@@ -104,7 +104,12 @@ ORIGIN=$(sed -n 1p "$W/head") SIZE=$(sed -n 2p "$W/head")
 ROOT=$(sed -n 3p "$W/head" | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \n')
 LEDGER=${ORIGIN#turret-recorder/}
 case $SIZE in '' | *[!0-9]*) fail "$P/head.txt: has no size" ;; esac
-sed -n 5p $P/head.txt | sed 's/.* //' | openssl base64 -d -A | tail -c 64 >"$W/head.sig"
+SIGNATURE=$(sed -n 5p $P/head.txt | sed 's/.* //')
+printf '%s' "$SIGNATURE" | openssl base64 -d -A >"$W/head.line"
+NAMED=$({ printf '%s\n\001' "$ORIGIN"; tail -c 32 "$W/key.der"; } | sha256sum | cut -c 1-8)
+[ "$(sed -n 5p $P/head.txt)" = "— $ORIGIN $(openssl base64 -A <"$W/head.line")" ] &&
+  [ "$(hex_of "$W/head.line" | cut -c 1-8)" = "$NAMED" ] || fail "$P/head.txt: the signature line names another key"
+tail -c 64 "$W/head.line" >"$W/head.sig"
 openssl pkeyutl -verify -pubin -inkey $P/ledger-key.pem -rawin -in "$W/head" -sigfile "$W/head.sig" >/dev/null 2>&1 ||
   fail "$P/head.txt: is not signed with the ledger's key"
 ok "signature of the ledger's key over the tree head of $SIZE entries"
