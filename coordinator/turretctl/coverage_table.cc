@@ -20,6 +20,18 @@ int64_t SumOf(const v1::CoverageTotals& totals) {
   return totals.recorded_ns() + totals.idle_ns() + totals.paused_ns() + totals.gap_ns();
 }
 
+// As shown: in whole milliseconds that add up.
+struct Shown {
+  std::string recorded, idle, paused, gap;
+  int64_t gap_ns;
+};
+Shown ShownOf(const v1::CoverageTotals& totals) {
+  const std::vector<int64_t> parts = RoundToMilliseconds(
+      {totals.recorded_ns(), totals.idle_ns(), totals.paused_ns(), totals.gap_ns()}, SumOf(totals));
+  return {ShowDuration(parts[0]), ShowDuration(parts[1]), ShowDuration(parts[2]), ShowDuration(parts[3]),
+          parts[3]};
+}
+
 std::string Share(int64_t part_ns, int64_t whole_ns) {
   return whole_ns == 0
              ? "-"
@@ -31,16 +43,14 @@ std::string OfWhich(int64_t part_ns, const char* what) {
 }
 
 std::string TotalsTable(const v1::CoverageTotals& totals) {
-  const std::vector<int64_t> shown =
-      RoundToMilliseconds({totals.recorded_ns(), totals.idle_ns(), totals.paused_ns(), totals.gap_ns()});
+  const Shown shown = ShownOf(totals);
   const int64_t sum_ns = SumOf(totals);
   Table table({{""}, {"", Align::kRight}, {"", Align::kRight}, {""}});
-  table.Add({"recorded", ShowDuration(shown[0]), Share(totals.recorded_ns(), sum_ns),
+  table.Add({"recorded", shown.recorded, Share(totals.recorded_ns(), sum_ns),
              OfWhich(totals.silence_ns(), "silence")});
-  table.Add(
-      {"idle", ShowDuration(shown[1]), Share(totals.idle_ns(), sum_ns), OfWhich(totals.edge_ns(), "edges")});
-  table.Add({"paused", ShowDuration(shown[2]), Share(totals.paused_ns(), sum_ns), ""});
-  table.Add({"gap", ShowDuration(shown[3]), Share(totals.gap_ns(), sum_ns), ""});
+  table.Add({"idle", shown.idle, Share(totals.idle_ns(), sum_ns), OfWhich(totals.edge_ns(), "edges")});
+  table.Add({"paused", shown.paused, Share(totals.paused_ns(), sum_ns), ""});
+  table.Add({"gap", shown.gap, Share(totals.gap_ns(), sum_ns), ""});
   table.Add({"", "────────────", "─────────", ""});
   table.Add({"sum", ShowDuration(sum_ns), Share(sum_ns, sum_ns), ""});
   const bool equal = sum_ns == totals.enrolled_ns();
@@ -57,7 +67,7 @@ std::string CauseTable(const v1::CoverageTotals& totals) {
     causes.push_back(cause);
     parts.push_back(ns);
   }
-  const std::vector<int64_t> shown = RoundToMilliseconds(parts);
+  const std::vector<int64_t> shown = RoundToMilliseconds(parts, ShownOf(totals).gap_ns);
   Table table({{"GAP"}, {"LENGTH", Align::kRight}});
   for (size_t i = 0; i < causes.size(); ++i) table.Add({causes[i], ShowDuration(shown[i])});
   return table.empty() ? "" : "\n" + table.Render(2);
@@ -72,10 +82,9 @@ std::string ChannelTable(const v1::CoverageReport& report) {
                {"= ENROLLED", Align::kRight}});
   for (const v1::ChannelCoverage& channel : report.channels()) {
     const v1::CoverageTotals& totals = channel.totals();
-    const std::vector<int64_t> shown =
-        RoundToMilliseconds({totals.recorded_ns(), totals.idle_ns(), totals.paused_ns(), totals.gap_ns()});
-    table.Add({DirectionName(channel.direction()), ShowDuration(shown[0]), ShowDuration(shown[1]),
-               ShowDuration(shown[2]), ShowDuration(shown[3]), ShowDuration(totals.enrolled_ns())});
+    const Shown shown = ShownOf(totals);
+    table.Add({DirectionName(channel.direction()), shown.recorded, shown.idle, shown.paused, shown.gap,
+               ShowDuration(totals.enrolled_ns())});
   }
   return table.empty() ? "" : "\n" + table.Render(2);
 }
@@ -93,7 +102,8 @@ std::string IntervalTable(const std::string& title, const Kinds& kinds, int64_t 
   for (const v1::CoverageKind& kind : kinds)
     table.Add({kind.kind(), kind.detail(), ShowTimeOfDay(kind.interval().begin_utc_ns(), day_begin_utc_ns),
                ShowTimeOfDay(kind.interval().end_utc_ns(), day_begin_utc_ns),
-               ShowDuration(kind.interval().end_utc_ns() - kind.interval().begin_utc_ns())});
+               ShowDuration(CutToMilliseconds(kind.interval().end_utc_ns()) -
+                            CutToMilliseconds(kind.interval().begin_utc_ns()))});
   return table.empty() ? "" : "\n" + table.Render(2);
 }
 

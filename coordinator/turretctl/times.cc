@@ -30,7 +30,8 @@ bool ParseSpan(std::string_view text, absl::Duration& span) {
     }
   }
   absl::Duration rest;
-  if (!absl::ParseDuration(absl::string_view(text.data(), text.size()), &rest) || rest < absl::ZeroDuration())
+  if (!absl::ParseDuration(absl::string_view(text.data(), text.size()), &rest) ||
+      rest < absl::ZeroDuration() || rest == absl::InfiniteDuration())
     return false;
   span = days + rest;
   return true;
@@ -52,7 +53,9 @@ absl::StatusOr<absl::Time> ParseTime(std::string_view text, absl::Time now) {
   absl::Time time;
   for (const char* format : {absl::RFC3339_full, "%Y-%m-%dT%H:%M%Ez", "%Y-%m-%d", "%Y-%m-%d %H:%M",
                              "%Y-%m-%d %H:%M:%E*S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%E*S"})
-    if (absl::ParseTime(format, given, absl::UTCTimeZone(), &time, nullptr)) return time;
+    if (absl::ParseTime(format, given, absl::UTCTimeZone(), &time, nullptr) &&
+        time != absl::InfiniteFuture() && time != absl::InfinitePast())
+      return time;
   return absl::InvalidArgumentError(fmt::format(
       "\"{}\" is no time; write 2026-11-24T09:30:00Z, 2026-11-24, today, yesterday, or -2h for two hours ago",
       text));
@@ -85,12 +88,13 @@ std::string Rfc3339(int64_t utc_ns) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E9SZ", absl::FromUnixNanos(utc_ns), absl::UTCTimeZone());
 }
 
-std::vector<int64_t> RoundToMilliseconds(const std::vector<int64_t>& parts) {
+int64_t CutToMilliseconds(int64_t ns) { return ns / kMillisecondNs * kMillisecondNs; }
+
+std::vector<int64_t> RoundToMilliseconds(const std::vector<int64_t>& parts, int64_t total_ns) {
   std::vector<int64_t> rounded;
-  for (const int64_t part : parts) rounded.push_back(part / kMillisecondNs * kMillisecondNs);
-  const int64_t sum = std::accumulate(parts.begin(), parts.end(), int64_t{0});
-  int64_t missing =
-      sum / kMillisecondNs - std::accumulate(rounded.begin(), rounded.end(), int64_t{0}) / kMillisecondNs;
+  for (const int64_t part : parts) rounded.push_back(CutToMilliseconds(part));
+  const int64_t cut_ns = std::accumulate(rounded.begin(), rounded.end(), int64_t{0});
+  int64_t missing = (total_ns - cut_ns) / kMillisecondNs;
   std::vector<size_t> by_remainder(parts.size());
   std::iota(by_remainder.begin(), by_remainder.end(), size_t{0});
   std::stable_sort(by_remainder.begin(), by_remainder.end(),

@@ -27,8 +27,12 @@ std::string ShowDuration(int64_t ns);
 /// "2026-11-24T09:30:00.123456789Z", for programs; empty for 0.
 std::string Rfc3339(int64_t utc_ns);
 
-/// `parts` in whole milliseconds (still in ns) that add up to their sum in whole milliseconds: what is shown
-/// must add up to the eye. Each differs by less than one from its exact value.
-std::vector<int64_t> RoundToMilliseconds(const std::vector<int64_t>& parts);
+/// `parts` in whole milliseconds (still in ns) that add up to `total_ns`, which is their sum, rounded up or
+/// down to whole milliseconds: what is shown must add up to the eye. Each differs by less than one from its
+/// exact value.
+std::vector<int64_t> RoundToMilliseconds(const std::vector<int64_t>& parts, int64_t total_ns);
+
+/// `ns`, cut to whole milliseconds, as ShowTime and ShowDuration show it.
+int64_t CutToMilliseconds(int64_t ns);
 
 }  // namespace turret::turretctl
