@@ -66,6 +66,11 @@ absl::Status Extend(const Archive& archive, const StreamId& stream, UtcRange& ra
   return absl::OkStatus();
 }
 
+std::string NameOf(const v1::StreamSummary& stream, size_t number) {
+  if (!stream.participant().empty()) return stream.participant();
+  return stream.label().empty() ? fmt::format("stream {}", number) : fmt::format("stream {}", stream.label());
+}
+
 bool IsDecodable(const v1::StreamSummary& stream) {
   G711Law law;
   return stream.codec().empty() || IsG711(stream.codec(), law);
@@ -73,21 +78,18 @@ bool IsDecodable(const v1::StreamSummary& stream) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<CallChannel>> ChannelsOf(const v1::CallSummary& call) {
+absl::StatusOr<std::vector<CallChannel>> ChannelsOf(const Archive& archive, const v1::CallSummary& call) {
   std::vector<CallChannel> channels;
-  std::vector<std::string> participants;  // Of channels[i]; empty: not known.
+  std::vector<std::string> participants;  // Of channels[i], by id: two people may have one name.
   for (const v1::StreamSummary& stream : call.streams()) {
     TURRET_ASSIGN_OR_RETURN(const StreamId id, StreamId::FromProto(stream.stream_id()));
-    auto found = stream.participant().empty()
-                     ? participants.end()
-                     : std::find(participants.begin(), participants.end(), stream.participant());
+    TURRET_ASSIGN_OR_RETURN(const v1::StreamRow row, archive.index().Stream(id));
+    const std::string& participant = row.opened().participant_id();
+    auto found = participant.empty() ? participants.end()
+                                     : std::find(participants.begin(), participants.end(), participant);
     if (found == participants.end()) {
-      participants.push_back(stream.participant());
-      channels.push_back({!stream.participant().empty() ? stream.participant()
-                          : stream.label().empty()      ? fmt::format("stream {}", channels.size() + 1)
-                                                        : fmt::format("stream {}", stream.label()),
-                          {}});
-      found = participants.end() - 1;
+      channels.push_back({NameOf(stream, channels.size() + 1), {}});
+      found = participants.insert(participants.end(), participant);
     }
     CallChannel& channel = channels[static_cast<size_t>(found - participants.begin())];
     channel.streams.push_back(id);
@@ -100,7 +102,7 @@ absl::StatusOr<std::vector<CallChannel>> ChannelsOf(const v1::CallSummary& call)
 
 absl::StatusOr<CallPlan> PlanCall(const Archive& archive, const v1::CallSummary& call) {
   CallPlan plan;
-  TURRET_ASSIGN_OR_RETURN(plan.channels, ChannelsOf(call));
+  TURRET_ASSIGN_OR_RETURN(plan.channels, ChannelsOf(archive, call));
   UtcRange range{call.started_utc_ns(), std::max(call.started_utc_ns(), call.ended_utc_ns())};
   for (const CallChannel& channel : plan.channels)
     for (const StreamId& stream : channel.streams) TURRET_RETURN_IF_ERROR(Extend(archive, stream, range));

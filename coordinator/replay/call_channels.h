@@ -20,7 +20,7 @@ struct CallChannel {
 
 /// One channel a participant, in the order of the call's streams; a stream whose participant is not known is
 /// a channel of its own. A call without streams has one, silent.
-absl::StatusOr<std::vector<CallChannel>> ChannelsOf(const v1::CallSummary& call);
+absl::StatusOr<std::vector<CallChannel>> ChannelsOf(const Archive& archive, const v1::CallSummary& call);
 
 /// The time line of a call. Built by looking at the first and last segment of each stream.
 struct CallPlan {
