@@ -86,7 +86,7 @@ v1::Interval ProofOf(const v1::CallRow& call, const v1::LineRow& history) {
   const v1::Line* const line = LineAsOf(history, start_ns);
   const int64_t age_ns =
       line == nullptr || line->proof_age_ns() <= 0 ? kProofAgeDefaultNs : line->proof_age_ns();
-  return MakeInterval(start_ns, start_ns + age_ns);
+  return MakeInterval(start_ns, start_ns > INT64_MAX - age_ns ? INT64_MAX : start_ns + age_ns);
 }
 
 }  // namespace

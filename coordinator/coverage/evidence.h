@@ -23,7 +23,7 @@ struct PresenceEvidence {
       idle;               // A node that knew the line listened, and no node was busy on it.
   IntervalSet node_down;  // Between two runs of a node, when no other node listened.
   /// Up to here nodes have said all they will say: the earliest last record of the nodes that are alive (it
-  /// ended at most three record lengths ago, or a minute); `now` when none is.
+  /// ended at most three record lengths ago; a minute at least, an hour at most); `now` when none is.
   int64_t settled_utc_ns = 0;
 };
 PresenceEvidence ReadPresence(const std::vector<v1::PresenceRow>& rows, const LineId& line,

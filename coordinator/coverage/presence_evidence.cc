@@ -10,6 +10,7 @@ namespace {
 
 constexpr int64_t kAliveLengths = 3;
 constexpr int64_t kAliveNsMin = int64_t{60} * 1'000'000'000;  // Short records may still be on their way.
+constexpr int64_t kAliveNsMax = int64_t{3600} * 1'000'000'000;
 constexpr int64_t kOpenEnd = INT64_MAX;
 
 bool Lists(const v1::LineRow& history, uint64_t version) {
@@ -68,7 +69,8 @@ PresenceEvidence ReadPresence(const std::vector<v1::PresenceRow>& rows, const Li
     if (restarted) down.push_back(MakeInterval(node.last->interval().end_utc_ns(), interval.begin_utc_ns()));
     node.last = &presence;
     node.last_lists = lists;
-    node.longest_ns = std::max(node.longest_ns, interval.end_utc_ns() - interval.begin_utc_ns());
+    if (interval.begin_utc_ns() >= 0 && interval.end_utc_ns() > interval.begin_utc_ns())
+      node.longest_ns = std::max(node.longest_ns, interval.end_utc_ns() - interval.begin_utc_ns());
   }
 
   PresenceEvidence evidence;
@@ -79,7 +81,8 @@ PresenceEvidence ReadPresence(const std::vector<v1::PresenceRow>& rows, const Li
   evidence.settled_utc_ns = now_utc_ns;
   for (const auto& [id, node] : nodes) {
     const int64_t end_ns = node.last->interval().end_utc_ns();
-    const int64_t alive_ns = std::max(kAliveLengths * node.longest_ns, kAliveNsMin);
+    const int64_t alive_ns =
+        std::clamp(std::min(node.longest_ns, kAliveNsMax) * kAliveLengths, kAliveNsMin, kAliveNsMax);
     if (node.last_lists && end_ns >= now_utc_ns - alive_ns)
       evidence.settled_utc_ns = std::min(evidence.settled_utc_ns, end_ns);
   }

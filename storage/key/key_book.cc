@@ -60,8 +60,9 @@ struct KeyBooks::State {
   std::map<BookName, KeyId> body_keys ABSL_GUARDED_BY(mutex);
   std::map<BookId, Book*> by_id ABSL_GUARDED_BY(mutex);
   std::vector<Pending> pending
-      ABSL_GUARDED_BY(mutex);                      // Since the last Commit: kept in case their file breaks.
-  std::set<Book*> touched ABSL_GUARDED_BY(mutex);  // Not synced.
+      ABSL_GUARDED_BY(mutex);  // Since the last Commit: kept in case their file breaks.
+  std::vector<Pending> unplaced ABSL_GUARDED_BY(mutex);  // Their file broke, and they are in none since.
+  std::set<Book*> touched ABSL_GUARDED_BY(mutex);        // Not synced.
   std::set<Book*> unreported
       ABSL_GUARDED_BY(mutex);  // Synced or closed, and no Commit returned their state yet.
   std::deque<Book*> unwrapped ABSL_GUARDED_BY(mutex);  // Books that hold unwrapped keys, oldest use first.
@@ -80,7 +81,8 @@ struct KeyBooks::State {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   absl::Status AppendTo(Book& book, const Book::KeyNames& names, const SecretKey& key)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
-  absl::Status MoveOn(Book& book) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void GiveUp(Book& book) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  absl::Status PlaceUnplaced() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   absl::Status SyncTouched() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void Use(Book* book) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void CloseIdleWriters() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
@@ -193,42 +195,58 @@ absl::Status KeyBooks::State::AppendTo(Book& book, const Book::KeyNames& names, 
 
 absl::Status KeyBooks::State::Append(const BookName& name, const Book::KeyNames& names,
                                      const SecretKey& key) {
-  TURRET_ASSIGN_OR_RETURN(Book* const book, OpenBook(name));
-  if (AppendTo(*book, names, key).ok()) return absl::OkStatus();
-  TURRET_RETURN_IF_ERROR(MoveOn(*book));
-  TURRET_ASSIGN_OR_RETURN(Book* const next, OpenBook(name));
-  return AppendTo(*next, names, key);
+  constexpr int kAttempts = 2;
+  absl::Status appended;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    TURRET_RETURN_IF_ERROR(PlaceUnplaced());
+    TURRET_ASSIGN_OR_RETURN(Book* const book, OpenBook(name));
+    appended = AppendTo(*book, names, key);
+    if (appended.ok()) break;
+    GiveUp(*book);
+  }
+  return appended;
 }
 
 // The file can no longer be trusted beyond its last good sync: what came since goes to a further file.
-absl::Status KeyBooks::State::MoveOn(Book& book) {
+void KeyBooks::State::GiveUp(Book& book) {
   // A tail that cannot be read now is measured when the books are next opened.
   book.file().CloseAtCommitted().IgnoreError();
   touched.erase(&book);
   // A book that was never on the disk is not told: it may be gone after a crash.
   if (book.file().records() > 0) unreported.insert(&book);
-  std::vector<Pending> moved;
-  std::vector<Pending> kept;
-  for (Pending& key : pending) (key.book == &book ? moved : kept).push_back(std::move(key));
-  pending = std::move(kept);
-  for (const Pending& key : moved) {
+  const auto moved = std::ranges::partition(pending, [&](const Pending& key) { return key.book != &book; });
+  for (Pending& key : moved) {
     keys.erase(key.names.id);
     if (key.names.use == v1::WrappedKey::BOOK) body_keys.erase(book.name());
+    unplaced.push_back(std::move(key));
   }
-  for (const Pending& key : moved) {
-    TURRET_ASSIGN_OR_RETURN(Book* const next, OpenBook(book.name()));
-    TURRET_RETURN_IF_ERROR(AppendTo(*next, key.names, key.key));
+  pending.erase(moved.begin(), moved.end());
+}
+
+absl::Status KeyBooks::State::PlaceUnplaced() {
+  constexpr int kFailuresMax = 2;
+  for (int failures = 0; !unplaced.empty();) {
+    TURRET_ASSIGN_OR_RETURN(Book* const book, OpenBook(unplaced.back().book->name()));
+    const Pending key = std::move(unplaced.back());
+    unplaced.pop_back();
+    const absl::Status appended = AppendTo(*book, key.names, key.key);
+    if (appended.ok()) continue;
+    unplaced.push_back({key.book, key.names, key.key.Clone()});
+    GiveUp(*book);
+    if (++failures == kFailuresMax) return appended;
   }
   return absl::OkStatus();
 }
 
 absl::Status KeyBooks::State::SyncTouched() {
   constexpr int kRoundsMax = 3;
+  TURRET_RETURN_IF_ERROR(PlaceUnplaced());
   for (int round = 0; round < kRoundsMax && !touched.empty(); ++round) {
     const std::set<Book*> now = touched;
     for (Book* const book : now) {
       if (!book->file().Sync().ok()) {
-        TURRET_RETURN_IF_ERROR(MoveOn(*book));
+        GiveUp(*book);
+        TURRET_RETURN_IF_ERROR(PlaceUnplaced());
         continue;
       }
       touched.erase(book);
@@ -262,6 +280,7 @@ absl::Status KeyBooks::Add(const BookName& book, KeyId id, CallId call, v1::Wrap
   TURRET_RETURN_IF_ERROR(CheckDay(book.day));
   const Book::KeyNames names{id, call, use, node};
   const absl::MutexLock lock(&state_->mutex);
+  TURRET_RETURN_IF_ERROR(state_->PlaceUnplaced());
   TURRET_ASSIGN_OR_RETURN(const bool known, state_->IsKnown(names, key));
   return known ? absl::OkStatus() : state_->Append(book, names, key);
 }

@@ -180,15 +180,21 @@ absl::Status FaultyEnvironment::Rename(const std::string& from, const std::strin
 
 absl::Status FaultyEnvironment::SyncAndForget(const std::string& path) {
   const absl::Status fault = Do(Operation::kSync);
-  {
+  std::error_code missing;
+  const uint64_t size_bytes = std::filesystem::file_size(path, missing);
+  if (!missing) {
     std::lock_guard lock(mutex_);
-    Written& written = written_.try_emplace(path).first->second;
+    Written& written = written_.try_emplace(path, Written{size_bytes, size_bytes}).first->second;
     written.sync_failed = written.sync_failed || (!fault.ok() && written.size_bytes > written.synced_bytes);
     if (written.sync_failed && written.size_bytes > written.synced_bytes) {
       CutTo(path, written.synced_bytes, written.set_aside_bytes);
       written.size_bytes = written.synced_bytes;
     }
-    if (fault.ok()) written.synced_bytes = written.size_bytes;
+    // What the failed sync lost is gone from the cache as well: later writes and syncs are good again.
+    if (fault.ok()) {
+      written.synced_bytes = written.size_bytes;
+      written.sync_failed = false;
+    }
   }
   return fault.ok() ? base_.SyncAndForget(path) : fault;
 }

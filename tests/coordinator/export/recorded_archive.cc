@@ -29,16 +29,17 @@ std::vector<MadeSegment> Opus(uint32_t seed, std::vector<size_t> lost = {}) {
 }  // namespace
 
 RecordedArchive::RecordedArchive(const std::string& directory, uint64_t seed)
-    : directory_(directory), random_(seed), node_(NodeId::Make(random_)), line_(LineId::Make(random_)) {
+    : directory_(directory), random_(seed), node_(NodeId::Make(random_)) {
   Open();
   v1::EnrolmentChanged enrolment;
   v1::Line& line = *enrolment.add_lines();
-  line.set_line_id(line_.ToProto());
   line.set_name("Turret 7 left");
   line.set_trader("Ben Brandt");
   line.set_desk("Rates");
   enrolment.set_document_digest(std::string(64, 'a'));
-  Require(archive_->Enrol(enrolment).status());
+  const auto enrolled = archive_->Enrol(enrolment);
+  Require(enrolled.status());
+  line_ = *LineId::FromProto(enrolled->lines(0).line_id());
   AddCall("mifid", {Exact(1, {40, 41}), Exact(2)}, /*ends=*/true);
   AddCall("mifid", {Opus(3, {20, 21, 22})}, /*ends=*/true);
   AddCall("mifid", {}, /*ends=*/true);

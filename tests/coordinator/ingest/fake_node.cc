@@ -82,6 +82,12 @@ v1::ReplicateRequest FakeNode::Segment(FakeCall& call) {
   EncodePackets(rows, *body.mutable_packets());
   Buffer media(kPackets * kPayloadBytes);
   random_.Fill(media);
+  Digest opening;
+  random_.Fill(opening);
+  body.set_payload_opening(ToString(opening));
+  body.set_payload_digest(ToString(Sha256({opening, media})));
+  body.set_anchor_timestamp(0);
+  body.set_anchor_utc_ns(welcome_.coordinator_utc_ns());
   const Buffer sealed = *SealSegment({.ledger = *LedgerId::FromProto(welcome_.ledger_id()),
                                       .unit = call.unit,
                                       .stream = call.stream,

@@ -1,0 +1,224 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "storage/ledger/checkpoint.h"
+#include "tests/coordinator/ingest/server_fixture.h"
+#include "turret/v1/replication.grpc.pb.h"
+
+namespace turret::coordinator {
+namespace {
+
+using test::FakeCall;
+using test::FakeNode;
+using ::testing::HasSubstr;
+
+// One connection of a node; numbers the items.
+class Connection {
+ public:
+  explicit Connection(const std::shared_ptr<grpc::Channel>& channel)
+      : stub_(v1::Replication::NewStub(channel)) {
+    context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+    stream_ = stub_->Replicate(&context_);
+  }
+  bool Hello(NodeId node) {
+    v1::ReplicateRequest request;
+    request.mutable_hello()->set_node_id(node.ToProto());
+    return stream_->Write(request);
+  }
+  bool Send(v1::ReplicateRequest item) {
+    item.set_item(++items_);
+    return stream_->Write(item);
+  }
+  bool SendRaw(const v1::ReplicateRequest& request) { return stream_->Write(request); }
+  v1::ReplicateResponse Read() {
+    v1::ReplicateResponse response;
+    stream_->Read(&response);
+    return response;
+  }
+  // Reads until `item` is acknowledged; what else came on the way.
+  std::vector<v1::ReplicateResponse> ReadUntilAcknowledged(uint64_t item) {
+    std::vector<v1::ReplicateResponse> others;
+    for (v1::ReplicateResponse response; stream_->Read(&response);) {
+      if (response.has_ack() && response.ack().through_item() >= item) {
+        last_ack_ = response.ack();
+        return others;
+      }
+      if (!response.has_ack()) others.push_back(response);
+    }
+    ADD_FAILURE() << "the stream ended before item " << item << " was acknowledged";
+    return others;
+  }
+  const v1::Ack& last_ack() const { return last_ack_; }
+  // Reads to the end, and how it ended.
+  grpc::Status Finish() {
+    stream_->WritesDone();
+    for (v1::ReplicateResponse response; stream_->Read(&response);)
+      if (response.has_ack()) last_ack_ = response.ack();
+    return stream_->Finish();
+  }
+
+ private:
+  const std::unique_ptr<v1::Replication::Stub> stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::ReplicateRequest, v1::ReplicateResponse>> stream_;
+  uint64_t items_ = 0;
+  v1::Ack last_ack_;
+};
+
+class ReplicationTest : public test::ServerFixture {
+ protected:
+  void Greet(Connection& connection, const FakeNode& node) {
+    ASSERT_TRUE(connection.Hello(node.id()));
+    ASSERT_TRUE(connection.Read().has_welcome());
+  }
+};
+
+TEST_F(ReplicationTest, AWelcomeTellsWhatANodeNeedsAndItemsAreAcknowledgedWithASignedHead) {
+  FakeNode node = MakeNode();
+  Connection connection(ChannelAs("node-1"));
+  ASSERT_TRUE(connection.Hello(node.id()));
+  const v1::ReplicateResponse welcome = connection.Read();
+  ASSERT_TRUE(welcome.has_welcome());
+  EXPECT_EQ(welcome.welcome().ledger_id(), archive_->ledger().id().ToProto());
+  EXPECT_GT(welcome.welcome().intake_keys_size(), 1);
+  FakeCall call = node.NewCall();
+  for (const auto& item : {node.Unit(call), node.Started(call), node.Segment(call), node.Ended(call)})
+    ASSERT_TRUE(connection.Send(item));
+  EXPECT_THAT(connection.ReadUntilAcknowledged(4), ::testing::IsEmpty());
+  EXPECT_TRUE(ReadCheckpoint(connection.last_ack().checkpoint(), archive_->ledger().public_key()).ok());
+  EXPECT_EQ(archive_->index().Placements(call.stream)->size(), 1u);
+  EXPECT_TRUE(connection.Finish().ok());
+}
+
+TEST_F(ReplicationTest, WhatWasSentBeforeTheNodeClosedIsStillAcknowledged) {
+  FakeNode node = MakeNode();
+  Connection connection(ChannelAs("node-1"));
+  Greet(connection, node);
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(connection.Send(node.Presence()));
+  const grpc::Status status = connection.Finish();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(connection.last_ack().through_item(), 20u);
+}
+
+TEST_F(ReplicationTest, ARefusedItemIsToldAndTheNextOnesGoOn) {
+  FakeNode node = MakeNode();
+  FakeCall call = node.NewCall();
+  Connection connection(ChannelAs("node-1"));
+  Greet(connection, node);
+  ASSERT_TRUE(connection.Send(node.Presence()));
+  ASSERT_TRUE(connection.Send(node.Segment(call)));
+  ASSERT_TRUE(connection.Send(node.Presence()));
+  const auto others = connection.ReadUntilAcknowledged(3);
+  ASSERT_EQ(others.size(), 1u);
+  EXPECT_EQ(others[0].refusal().item(), 2u);
+  EXPECT_EQ(others[0].refusal().reason(), v1::Refusal::UNKNOWN_UNIT);
+}
+
+TEST_F(ReplicationTest, ResumeIsAnsweredWithPositions) {
+  FakeNode node = MakeNode();
+  FakeCall call = node.NewCall();
+  StoreAll(node, {node.Unit(call), node.Segment(call)});
+  Connection connection(ChannelAs("node-1"));
+  Greet(connection, node);
+  v1::ReplicateRequest query;
+  query.mutable_resume()->add_stream_ids(call.stream.ToProto());
+  ASSERT_TRUE(connection.SendRaw(query));
+  const v1::ReplicateResponse answer = connection.Read();
+  ASSERT_EQ(answer.resume().positions_size(), 1);
+  EXPECT_EQ(answer.resume().positions(0).segments(), 1u);
+}
+
+TEST_F(ReplicationTest, ANewEnrolmentIsToldToNodesThatAreConnected) {
+  FakeNode node = MakeNode();
+  Connection connection(ChannelAs("node-1"));
+  Greet(connection, node);
+  v1::EnrolmentChanged document;
+  document.add_lines()->set_name("LDN-1");
+  document.set_orphan_storage_class("mifid");
+  ASSERT_TRUE(archive_->Enrol(document).ok());
+  const v1::ReplicateResponse again = connection.Read();
+  ASSERT_TRUE(again.has_welcome());
+  EXPECT_EQ(again.welcome().enrolment().lines(0).name(), "LDN-1");
+}
+
+TEST_F(ReplicationTest, OnlyANodeMayReplicateAndARefusalIsInTheLedgerOnce) {
+  for (int i = 0; i < 3; ++i) {
+    Connection connection(ChannelAs("ada"));
+    const grpc::Status status = connection.Finish();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+    EXPECT_THAT(status.error_message(), HasSubstr("role (OU) node"));
+  }
+  const auto refused = Bodies(v1::RESTRICTED);
+  ASSERT_EQ(refused.size(), 1u);
+  EXPECT_EQ(refused[0].access_refused().who(), "ada");
+  clock_.Advance(absl::Minutes(2));
+  EXPECT_FALSE(Connection(ChannelAs("ada")).Finish().ok());
+  EXPECT_EQ(Bodies(v1::RESTRICTED).size(), 2u);
+}
+
+TEST_F(ReplicationTest, WhatBreaksTheProtocolEndsTheConnectionWithAClearError) {
+  FakeNode node = MakeNode();
+  {
+    Connection connection(ChannelAs("node-1"));
+    ASSERT_TRUE(connection.Send(node.Presence()));
+    const grpc::Status status = connection.Finish();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_THAT(status.error_message(), HasSubstr("hello must come first"));
+  }
+  {
+    Connection connection(ChannelAs("node-1"));
+    Greet(connection, node);
+    v1::ReplicateRequest skipped = node.Presence();
+    skipped.set_item(5);
+    ASSERT_TRUE(connection.SendRaw(skipped));
+    const grpc::Status status = connection.Finish();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_THAT(status.error_message(), HasSubstr("item 5 came after item 0"));
+  }
+  {
+    Connection connection(ChannelAs("node-1"));
+    Greet(connection, node);
+    v1::ReplicateRequest oversized;
+    oversized.set_item(1);
+    oversized.mutable_segment()->set_sealed(std::string(kReplicationMessageBytesMax + 1, 'x'));
+    connection.SendRaw(oversized);
+    EXPECT_EQ(connection.Finish().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  }
+}
+
+TEST_F(ReplicationTest, WhenStorageFailsNothingIsAcknowledgedAndTheNodeSendsAgain) {
+  FakeNode node = MakeNode();
+  FakeCall call = node.NewCall();
+  Connection connection(ChannelAs("node-1"));
+  Greet(connection, node);
+  environment_.Break(test::FaultyEnvironment::Operation::kSync);
+  ASSERT_TRUE(connection.Send(node.Unit(call)));
+  const grpc::Status status = connection.Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(connection.last_ack().through_item(), 0u);
+  EXPECT_FALSE(archive_->health().ok());
+  environment_.Repair();
+}
+
+TEST_F(ReplicationTest, ManyNodesAtOnceAreEachAcknowledged) {
+  constexpr int kNodes = 6;
+  constexpr uint64_t kItems = 40;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kNodes; ++i)
+    threads.emplace_back([this] {
+      FakeNode node = MakeNode();
+      FakeCall call = node.NewCall();
+      Connection connection(ChannelAs("node-1"));
+      Greet(connection, node);
+      EXPECT_TRUE(connection.Send(node.Unit(call)));
+      for (uint64_t item = 2; item <= kItems; ++item) EXPECT_TRUE(connection.Send(node.Segment(call)));
+      EXPECT_THAT(connection.ReadUntilAcknowledged(kItems), ::testing::IsEmpty());
+      EXPECT_EQ(archive_->index().Placements(call.stream)->size(), kItems - 1);
+    });
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace turret::coordinator
