@@ -280,8 +280,10 @@ absl::Status KeyBooks::Add(const BookName& book, KeyId id, CallId call, v1::Wrap
   TURRET_RETURN_IF_ERROR(CheckDay(book.day));
   const Book::KeyNames names{id, call, use, node};
   const absl::MutexLock lock(&state_->mutex);
+  TURRET_ASSIGN_OR_RETURN(bool known, state_->IsKnown(names, key));
+  if (known) return absl::OkStatus();
   TURRET_RETURN_IF_ERROR(state_->PlaceUnplaced());
-  TURRET_ASSIGN_OR_RETURN(const bool known, state_->IsKnown(names, key));
+  TURRET_ASSIGN_OR_RETURN(known, state_->IsKnown(names, key));  // It may be one of those.
   return known ? absl::OkStatus() : state_->Append(book, names, key);
 }
 
