@@ -6,6 +6,7 @@
 
 #include "CLI/CLI.hpp"
 #include "fmt/format.h"
+#include "google/protobuf/stubs/logging.h"
 #include "nlohmann/json.hpp"
 #include "storage/verify/verify.h"
 
@@ -154,6 +155,7 @@ int Run(const Arguments& arguments) {
 }
 
 int Main(int argc, char** argv) {
+  google::protobuf::SetLogHandler(nullptr);  // Of broken messages we tell ourselves, with their place.
   CLI::App app("Checks the whole archive of a turret recorder, and names the place of what is wrong.");
   app.footer(kFooter);
   Arguments arguments;

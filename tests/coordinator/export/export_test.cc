@@ -97,8 +97,11 @@ TEST_F(ExportTest, AChangedByteInAnyFileFails) {
 }
 
 TEST_F(ExportTest, NoByteOfTheSignatureIsFree) {
+  const uint64_t seed = Seed(15);
+  SCOPED_TRACE(SeedTrace(seed));
+  constexpr size_t kStride = 5;  // Other bytes with another seed.
   const std::string content = bag_.Read("signature.p7s");
-  for (size_t at = 0; at < content.size(); ++at) {
+  for (size_t at = seed % kStride; at < content.size(); at += kStride) {
     std::string changed = content;
     changed[at] = static_cast<char>(changed[at] ^ (1 << at % 8));
     bag_.Write("signature.p7s", changed);
@@ -113,8 +116,9 @@ TEST_F(ExportTest, AFileTooManyOrMissingFails) {
   fs::create_symlink("/etc/passwd", bag_.Path("data/link"));
   EXPECT_EQ(bag_.Verify().exit_code, 1);
   fs::remove(bag_.Path("data/link"));
+  std::mt19937_64 random(Seed(16));
   for (const std::string& file : bag_.Files()) {
-    if (file == "verify.sh") continue;
+    if (file == "verify.sh" || (file.starts_with("data/proof/") && random() % 8 != 0)) continue;
     const std::string content = bag_.Read(file);
     fs::remove(bag_.Path(file));
     EXPECT_EQ(bag_.Verify().exit_code, 1) << file;
@@ -131,7 +135,7 @@ TEST_F(ExportTest, AnInsiderWithTheExportKeyCannotForgeWhatIsProven) {
   for (const std::string& file : bag_.Files()) {
     const bool proven = file.ends_with(".plain") || file.ends_with(".leaf") || file.ends_with(".body") ||
                         file.ends_with(".payload") || file.ends_with("head.txt");
-    if (!proven || (!file.ends_with("head.txt") && random() % 4 != 0)) continue;
+    if (!proven || (!file.ends_with("head.txt") && random() % 8 != 0)) continue;
     const std::string content = bag_.Read(file);
     std::string changed = content;
     const size_t at = random() % content.size();
@@ -144,7 +148,7 @@ TEST_F(ExportTest, AnInsiderWithTheExportKeyCannotForgeWhatIsProven) {
     bag_.Write(file, content);
     ++forged;
   }
-  EXPECT_GT(forged, 20);
+  EXPECT_GT(forged, 8);
   EXPECT_EQ(VerifyForged().exit_code, 0);
 }
 
