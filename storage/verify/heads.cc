@@ -57,14 +57,16 @@ void TakeHead(const Place& place, std::string_view text, const PublicKey& key, s
     heads.push_back(*head);
 }
 
-void ReadPart(const std::string& archive, const std::string& file, bool last, const PublicKey& key,
+enum class Ending { kFollowed, kInUse, kAtRest };
+
+void ReadPart(const std::string& archive, const std::string& file, Ending ending, const PublicKey& key,
               std::vector<Head>& heads, Report& report) {
   const auto reader = RecordReader::OpenOrStillborn(archive, file, "TRTHEAD1", report);
   if (!reader) return;
   uint64_t good_bytes = reader->offset_bytes();
   while (const std::optional<Record> record = reader->Next(reader->size_bytes())) {
     const Place place{.file = file, .record = record->number, .offset_bytes = record->offset_bytes};
-    if (!record->check_fits && !last) break;
+    if (!record->check_fits && ending == Ending::kFollowed) break;
     if (!record->check_fits) report.Add(place, "the record's check bytes do not fit");
     const std::string_view text(reinterpret_cast<const char*>(record->payload.data()),
                                 record->payload.size());
@@ -74,8 +76,10 @@ void ReadPart(const std::string& archive, const std::string& file, bool last, co
   if (good_bytes == reader->size_bytes()) return;
   const std::string what =
       fmt::format("{} bytes behind the last tree head", reader->size_bytes() - good_bytes);
-  if (last)
+  if (ending == Ending::kAtRest)
     report.Add({.file = file, .offset_bytes = good_bytes}, what + " are no record");
+  else if (ending == Ending::kInUse)
+    report.counts.uncovered_bytes += reader->size_bytes() - good_bytes;
   else
     report.Note(fmt::format("{}, offset {}: {} were left by a crash", file, good_bytes, what));
 }
@@ -108,10 +112,14 @@ std::set<uint64_t> Heads::Sizes() const {
   return sizes;
 }
 
-std::vector<Head> ReadOwnHeads(const std::string& archive, const PublicKey& key, Report& report) {
+std::vector<Head> ReadOwnHeads(const std::string& archive, const PublicKey& key, bool at_rest,
+                               Report& report) {
   std::vector<Head> heads;
   const std::vector<std::string> parts = ListParts(archive, report);
-  for (const std::string& file : parts) ReadPart(archive, file, file == parts.back(), key, heads, report);
+  for (const std::string& file : parts) {
+    const Ending last = at_rest ? Ending::kAtRest : Ending::kInUse;
+    ReadPart(archive, file, file == parts.back() ? last : Ending::kFollowed, key, heads, report);
+  }
   ReadCheckpointFile(archive, key, heads, report);
   return heads;
 }

@@ -21,8 +21,10 @@ struct Heads {
   std::set<uint64_t> Sizes() const;
 };
 
-/// Reads ledger/heads* and ledger/checkpoint; every signature is checked.
-std::vector<Head> ReadOwnHeads(const std::string& archive, const PublicKey& key, Report& report);
+/// Reads ledger/heads* and ledger/checkpoint; every signature is checked. A record that is not whole at the
+/// very end is being written, unless the archive is at rest.
+std::vector<Head> ReadOwnHeads(const std::string& archive, const PublicKey& key, bool at_rest,
+                               Report& report);
 
 /// Every head's root against the root of the entries as they are now. Where one does not fit, the first such
 /// head bounds the range of entries that were altered, dropped or put in.

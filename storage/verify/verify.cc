@@ -63,7 +63,7 @@ void CheckUnnamed(const Options& options, Scope& scope) {
   for (int attempt = 0; attempt < kAttempts && !options.at_rest && !scope.unnamed.empty(); ++attempt) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     Report scratch;
-    const Heads heads{ReadOwnHeads(options.archive, options.key, scratch), std::nullopt};
+    const Heads heads{ReadOwnHeads(options.archive, options.key, options.at_rest, scratch), std::nullopt};
     const LedgerFacts now = ReadLedger(options.archive, heads.SizeMax(), {}, scratch);
     std::erase_if(scope.unnamed, [&](const Unnamed& file) {
       return now.volumes.contains(file.id) || now.books.contains(file.id);
@@ -91,7 +91,7 @@ Outcome Verify(const Options& options, Report& report) {
   CheckTopLevel(options.archive, report);
   CheckKeyFiles(options.archive, report);
   CheckPublicKeyFile(options, report);
-  const Heads heads{ReadOwnHeads(options.archive, options.key, report), options.trusted};
+  const Heads heads{ReadOwnHeads(options.archive, options.key, options.at_rest, report), options.trusted};
   if (heads.own.empty()) report.Add({.file = "ledger/heads"}, "there is no head with a good signature");
   const LedgerFacts facts = ReadLedger(options.archive, heads.SizeMax(), heads.Sizes(), report);
   CheckLedger(options, heads, facts, report);

@@ -57,6 +57,12 @@ void RecordedArchive::Open() {
   public_key_hex_ = ToHex(archive_->ledger().public_key());
 }
 
+void RecordedArchive::Reopen(const std::string& directory) {
+  Close();
+  directory_ = directory;
+  Open();
+}
+
 void RecordedArchive::Close() {
   Require(archive_->Close());
   checkpoint_ = archive_->ledger().Head().checkpoint();

@@ -34,6 +34,8 @@ class RecordedArchive {
   /// Under `directory`. Aborts the test program when the archive refuses anything.
   RecordedArchive(const std::string& directory, uint64_t seed);
 
+  /// Closes the archive, and goes on with the one in `directory`.
+  void Reopen(const std::string& directory);
   /// Closes all volumes, and the archive.
   void Close();
   coordinator::Archive& archive() { return *archive_; }
@@ -56,7 +58,7 @@ class RecordedArchive {
   std::vector<v1::ReplicateRequest> Begin(const RecordedCall& call);
   v1::ReplicateRequest End(const RecordedCall& call, uint64_t segments_missing);
 
-  const std::string directory_;
+  std::string directory_;
   PosixEnvironment environment_;
   // Before the calls: a line is whose it was enrolled for when the call began.
   ManualClock clock_{absl::FromUnixNanos(kAnchorUtcNs) - absl::Minutes(1)};
