@@ -1,5 +1,7 @@
 #include "storage/verify/report.h"
 
+#include <algorithm>
+
 #include "fmt/format.h"
 
 namespace turret::verify {
@@ -10,6 +12,7 @@ void Report::Add(Place place, std::string what) {
 }
 
 void Report::Note(std::string what) {
+  if (std::ranges::find(notes_, what) != notes_.end()) return;
   if (notes_.size() < kFindingsMax) notes_.push_back(std::move(what));
 }
 

@@ -59,5 +59,17 @@ TEST_F(RecoveredTest, TornEndsAreNoFindingInUseAndAccountedForAfterTheNextStart)
   }
 }
 
+TEST_F(RecoveredTest, AReplacementThatACrashLeftIsANoteAndAnythingElseAFinding) {
+  WriteText(Path("ledger/checkpoint.tmp"), "turret-rec");
+  WriteText(Path("keys/ledger-signing.key.tmp"), "TRT");
+  const verify::Report report = Verify();
+  EXPECT_TRUE(report.clean()) << Told(report);
+  EXPECT_EQ(report.notes().size(), 2u);
+  WriteText(Path("ledger/heads.tmp"), "x");
+  WriteText(Path("keys/ledger-signing.key.tmp"), std::string(100'000, 'x'));
+  EXPECT_TRUE(Names(Verify(), {"ledger/heads.tmp"}));
+  EXPECT_TRUE(Names(Verify(), {"keys/ledger-signing.key.tmp"}));
+}
+
 }  // namespace
 }  // namespace turret::test
