@@ -9,10 +9,13 @@
 
 namespace turret::coordinator {
 
-/// Calls that fit, by start. Errors: InvalidArgument for a bad interval, NotFound for a line that was never enrolled.
-absl::StatusOr<std::vector<v1::CallSummary>> FindCalls(const Index& index, const v1::FindCallsRequest& request);
+/// Calls that fit, by start. Errors: InvalidArgument for a bad interval, NotFound for a line that was never
+/// enrolled.
+absl::StatusOr<std::vector<v1::CallSummary>> FindCalls(const Index& index,
+                                                       const v1::FindCallsRequest& request);
 
-/// All that is shown of one call. Line names, traders and desks as they were enrolled when the call began (76(4)).
+/// All that is shown of one call. Line names, traders and desks as they were enrolled when the call began
+/// (76(4)).
 absl::StatusOr<v1::CallSummary> Summarise(const Index& index, const CallId& call);
 
 /// The newest enrolment's line of this name, retired ones included. NotFound.
