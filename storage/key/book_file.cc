@@ -50,13 +50,14 @@ absl::StatusOr<std::unique_ptr<BookFile>> BookFile::Create(Environment& environm
 absl::StatusOr<std::unique_ptr<BookFile>> BookFile::Load(Environment& environment, const std::string& path,
                                                          const std::optional<Successor>& successor,
                                                          const Visit& visit) {
+  // What a killed process or a failed sync left: only what the disk holds counts.
+  TURRET_RETURN_IF_ERROR(environment.SyncAndForget(path));
   TURRET_ASSIGN_OR_RETURN(const std::unique_ptr<ReadFile> file, environment.OpenForRead(path));
   TURRET_ASSIGN_OR_RETURN(const uint64_t size_bytes, file->SizeBytes());
   std::unique_ptr<BookFile> book(new BookFile(environment, path));
   if (size_bytes < kMagicBytes) return nullptr;
   TURRET_ASSIGN_OR_RETURN(const bool has_header, book->ScanFile(visit, successor));
   if (!has_header) return nullptr;
-  TURRET_RETURN_IF_ERROR(book->MakeDurable());
   book->committed_records_ = book->records();
   book->committed_bytes_ = book->end_bytes_;
   TURRET_RETURN_IF_ERROR(book->MeasureTail());
@@ -91,13 +92,9 @@ absl::StatusOr<bool> BookFile::ScanFile(const Visit& visit, const std::optional<
   return has_header;
 }
 
-// Records that a killed process left in the page cache count from now on, so they go to the disk first.
-absl::Status BookFile::MakeDurable() {
-  const absl::StatusOr<Protection> protection = environment_.ReadProtection(path_);
-  if (protection.ok() && *protection == Protection::kImmutable) return absl::OkStatus();
-  TURRET_ASSIGN_OR_RETURN(const std::unique_ptr<AppendFile> file, environment_.OpenForAppend(path_));
-  TURRET_RETURN_IF_ERROR(file->Sync());
-  return file->Close();
+absl::Status BookFile::Settle() {
+  TURRET_RETURN_IF_ERROR(environment_.SyncAndForget(path_));
+  return MeasureTail();
 }
 
 absl::Status BookFile::MeasureTail() {
@@ -147,7 +144,7 @@ absl::Status BookFile::CloseAtCommitted() {
   for (uint64_t i = 0; i < committed_records_; ++i) kept.Append(tree_.leaf(i));
   tree_ = std::move(kept);
   end_bytes_ = committed_bytes_;
-  return MeasureTail();
+  return Settle();
 }
 
 absl::StatusOr<v1::BookRecord> BookFile::Read(RecordPlace place) const {

@@ -66,7 +66,10 @@ class BookFile {
   /// fdatasync, then reads the new records back and compares them. After an error: CloseAtCommitted().
   [[nodiscard]] absl::Status Sync();
   /// Gives up what came after the last good Sync(): it is the tail now.
+  /// Errors: it is closed, but its tail may still change: Settle() before its State() is told.
   [[nodiscard]] absl::Status CloseAtCommitted();
+  /// Of a closed file: what lies behind the last good Sync() is on the disk as State() says.
+  [[nodiscard]] absl::Status Settle();
 
   /// Reads one record from the file. Errors: DataLoss when it is not what was appended.
   absl::StatusOr<v1::BookRecord> Read(RecordPlace place) const;
@@ -80,7 +83,6 @@ class BookFile {
   absl::StatusOr<v1::BookRecord> ReadFrom(const ReadFile& file, RecordPlace place) const;
   absl::StatusOr<bool> ScanFile(const Visit& visit, const std::optional<Successor>& successor);
   absl::Status MeasureTail();
-  absl::Status MakeDurable();
 
   Environment& environment_;
   const std::string path_;

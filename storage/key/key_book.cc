@@ -65,6 +65,7 @@ struct KeyBooks::State {
   std::set<Book*> touched ABSL_GUARDED_BY(mutex);        // Not synced.
   std::set<Book*> unreported
       ABSL_GUARDED_BY(mutex);  // Synced or closed, and no Commit returned their state yet.
+  std::set<Book*> unsettled ABSL_GUARDED_BY(mutex);    // Closed, and their tail may still change.
   std::deque<Book*> unwrapped ABSL_GUARDED_BY(mutex);  // Books that hold unwrapped keys, oldest use first.
   std::vector<v1::BookState> states_on_open;
 
@@ -84,6 +85,8 @@ struct KeyBooks::State {
   void GiveUp(Book& book) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   absl::Status PlaceUnplaced() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   absl::Status SyncTouched() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  bool HasDurableSuccessor(const Book& book) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  std::vector<v1::BookState> TakeReports() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void Use(Book* book) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void CloseIdleWriters() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
 
@@ -209,11 +212,10 @@ absl::Status KeyBooks::State::Append(const BookName& name, const Book::KeyNames&
 
 // The file can no longer be trusted beyond its last good sync: what came since goes to a further file.
 void KeyBooks::State::GiveUp(Book& book) {
-  // A tail that cannot be read now is measured when the books are next opened.
-  book.file().CloseAtCommitted().IgnoreError();
+  const bool settled = book.file().CloseAtCommitted().ok();
   touched.erase(&book);
   // A book that was never on the disk is not told: it may be gone after a crash.
-  if (book.file().records() > 0) unreported.insert(&book);
+  if (book.file().records() > 0) (settled ? unreported : unsettled).insert(&book);
   const auto moved = std::ranges::partition(pending, [&](const Pending& key) { return key.book != &book; });
   for (Pending& key : moved) {
     keys.erase(key.names.id);
@@ -259,6 +261,27 @@ absl::Status KeyBooks::State::SyncTouched() {
       fmt::format("{} key books could not be synced, in new files neither", touched.size()));
 }
 
+bool KeyBooks::State::HasDurableSuccessor(const Book& book) {
+  const Book& last = *days[book.name()].books.back();
+  return &last != &book && last.file().State().records() > 0;
+}
+
+// A closing state is final, so it waits until its tail stands on the disk and a file after it says the same.
+std::vector<v1::BookState> KeyBooks::State::TakeReports() {
+  std::erase_if(unsettled, [&](Book* book) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (!book->file().Settle().ok()) return false;
+    unreported.insert(book);
+    return true;
+  });
+  std::vector<v1::BookState> states;
+  std::erase_if(unreported, [&](Book* book) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (book->file().closed() && !HasDurableSuccessor(*book)) return false;
+    states.push_back(book->file().State());
+    return true;
+  });
+  return states;
+}
+
 void KeyBooks::State::Use(Book* book) {
   std::erase(unwrapped, book);
   unwrapped.push_back(book);
@@ -290,9 +313,7 @@ absl::Status KeyBooks::Add(const BookName& book, KeyId id, CallId call, v1::Wrap
 absl::StatusOr<std::vector<v1::BookState>> KeyBooks::Commit() {
   const absl::MutexLock lock(&state_->mutex);
   TURRET_RETURN_IF_ERROR(state_->SyncTouched());
-  std::vector<v1::BookState> states;
-  for (Book* const book : state_->unreported) states.push_back(book->file().State());
-  state_->unreported.clear();
+  std::vector<v1::BookState> states = state_->TakeReports();
   state_->CloseIdleWriters();
   return states;
 }

@@ -38,8 +38,9 @@ class KeyBooks {
   /// Syncs every book touched since the last Commit, reads the new records back from the file, and returns
   /// the new state of each: the caller writes one BOOK_EXTENDED entry for each. When a sync fails, the file
   /// is closed at its last good state, and the keys since stand in a further file: both states are in the
-  /// answer. Errors: then the keys added since the last good Commit may be gone: add them again, or give up
-  /// what they were for.
+  /// answer, that of the closed one as soon as its tail stands on the disk. Errors: as Environment; then none
+  /// of the keys added since the last good Commit is durable, all are kept, and the next Add or Commit tries
+  /// again.
   absl::StatusOr<std::vector<v1::BookState>> Commit();
 
   /// The key, unwrapped from what stands in the book's file (read back, never a copy in memory from Add).

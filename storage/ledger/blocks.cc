@@ -37,6 +37,7 @@ absl::Status Blocks::LoadBlock(BlockName name, std::optional<uint64_t> next_firs
   if (name.first_index != count)
     return absl::DataLossError(
         fmt::format("ledger entries from {} on are missing: the next block is {}", count, path));
+  TURRET_RETURN_IF_ERROR(Settle(path));
   TURRET_ASSIGN_OR_RETURN(const std::unique_ptr<ReadFile> file, environment_.OpenForRead(path));
   TURRET_ASSIGN_OR_RETURN(const uint64_t size_bytes, file->SizeBytes());
   const auto take = [&](uint64_t offset, Bytes payload) -> absl::Status {
@@ -56,7 +57,6 @@ absl::Status Blocks::LoadBlock(BlockName name, std::optional<uint64_t> next_firs
     return absl::DataLossError(
         fmt::format("{} ends before entry {}, the next block begins with {}", path, end, *next_first_index));
   const bool is_clean = block.end_bytes == size_bytes && size_bytes >= kMagicBytes;
-  if (!next_first_index.has_value()) TURRET_RETURN_IF_ERROR(MakeDurable(block));
   if (block.end_bytes != size_bytes) {
     TURRET_ASSIGN_OR_RETURN(const v1::BlockState state, MeasureTail(block));
     unclean_.push_back(state);
@@ -67,14 +67,12 @@ absl::Status Blocks::LoadBlock(BlockName name, std::optional<uint64_t> next_firs
   return absl::OkStatus();
 }
 
-// Entries that a killed process left in the page cache are about to be signed.
-absl::Status Blocks::MakeDurable(const Block& block) {
-  const std::string path = PathOf(block);
+// What a killed process or a failed sync left: only what the disk holds counts, since it is about to be
+// signed. Blocks become immutable when that is sure.
+absl::Status Blocks::Settle(const std::string& path) {
   const absl::StatusOr<Protection> protection = environment_.ReadProtection(path);
   if (protection.ok() && *protection == Protection::kImmutable) return absl::OkStatus();
-  TURRET_ASSIGN_OR_RETURN(const std::unique_ptr<AppendFile> file, environment_.OpenForAppend(path));
-  TURRET_RETURN_IF_ERROR(file->Sync());
-  return file->Close();
+  return environment_.SyncAndForget(path);
 }
 
 absl::StatusOr<v1::BlockState> Blocks::MeasureTail(const Block& block) const {
@@ -188,8 +186,9 @@ void Blocks::GiveUpBlock() {
     }
     block = last;
   }
+  // A tail that is not sure now is measured when the ledger is next opened.
+  if (!Settle(PathOf(block)).ok()) return;
   environment_.Protect(PathOf(block), Protection::kImmutable).IgnoreError();
-  // A tail that cannot be read now is measured when the ledger is next opened.
   if (absl::StatusOr<v1::BlockState> state = MeasureTail(block); state.ok() && state->tail_bytes() > 0)
     unclean_.push_back(*std::move(state));
 }

@@ -62,7 +62,7 @@ class Blocks {
 
   std::string PathOf(const Block& block) const { return JoinPath(directory_, FileNameOf(block.name)); }
   absl::Status LoadBlock(BlockName name, std::optional<uint64_t> next_first_index, const Visit& visit);
-  absl::Status MakeDurable(const Block& block);
+  absl::Status Settle(const std::string& path);
   absl::StatusOr<v1::BlockState> MeasureTail(const Block& block) const;
   absl::Status EnsureWriter();
   absl::Status BeginBlock();

@@ -34,6 +34,7 @@ absl::StatusOr<ScanResult> Heads::Scan(uint32_t part,
                                        const std::function<void(std::string_view)>& visit) const {
   const std::string path = PathOf(part);
   if (!environment_.Exists(path)) return ScanResult{};
+  if (!writer_.has_value()) TURRET_RETURN_IF_ERROR(environment_.SyncAndForget(path));
   TURRET_ASSIGN_OR_RETURN(const std::unique_ptr<ReadFile> file, environment_.OpenForRead(path));
   TURRET_ASSIGN_OR_RETURN(const uint64_t size_bytes, file->SizeBytes());
   if (size_bytes < kMagicBytes) return ScanResult{.tail_bytes = size_bytes};  // Stillborn.

@@ -32,9 +32,12 @@ class LedgerModelTest : public test::LedgerFixture, public testing::WithParamInt
 
   void Reopen(bool power_cut) {
     ledger_.reset();
-    if (power_cut) faulty_->PowerCut(choices_);
-    faulty_ = std::make_unique<FaultyEnvironment>(environment_);
-    ledger_ = Open(*faulty_, directory_).value();
+    faulty_.Repair();
+    if (power_cut) faulty_.PowerCut(choices_);
+    if (Draw(3) == 0) BreakSomething();
+    auto opened = Open(faulty_, directory_);
+    faulty_.Repair();
+    ledger_ = opened.ok() ? *std::move(opened) : Open(faulty_, directory_).value();
     // What was appended and not committed may be there or not: the ledger decides.
     appended_.clear();
     const std::vector<std::string> texts = Facts();
@@ -48,7 +51,11 @@ class LedgerModelTest : public test::LedgerFixture, public testing::WithParamInt
     using Operation = FaultyEnvironment::Operation;
     constexpr Operation kOperations[] = {Operation::kCreate, Operation::kWrite, Operation::kSync,
                                          Operation::kSyncDirectory};
-    faulty_->FailNth(kOperations[Draw(std::size(kOperations))], 1 + Draw(4));
+    const Operation operation = kOperations[Draw(std::size(kOperations))];
+    if (Draw(2) == 0)
+      faulty_.FailNth(operation, 1 + Draw(4));
+    else
+      faulty_.Break(operation);
   }
 
   // Entries of the test, without those that the ledger adds.
@@ -69,8 +76,8 @@ class LedgerModelTest : public test::LedgerFixture, public testing::WithParamInt
 
   test::SeededRandom choices_{test::Seed(GetParam())};
   std::string directory_ = folder_ / "ledger";
-  std::unique_ptr<FaultyEnvironment> faulty_ = std::make_unique<FaultyEnvironment>(environment_);
-  std::unique_ptr<Ledger> ledger_ = Open(*faulty_, directory_).value();
+  FaultyEnvironment faulty_{environment_};  // One disk through all restarts.
+  std::unique_ptr<Ledger> ledger_ = Open(faulty_, directory_).value();
   int made_ = 0;
   std::vector<std::string> appended_;
   std::vector<std::string> committed_;
@@ -79,7 +86,7 @@ class LedgerModelTest : public test::LedgerFixture, public testing::WithParamInt
 
 TEST_P(LedgerModelTest, EqualsItsModelAfterEachStep) {
   SCOPED_TRACE(test::SeedTrace(test::Seed(GetParam())));
-  for (int step = 0; step < 120; ++step) {
+  for (int step = 0; step < 200; ++step) {
     SCOPED_TRACE(step);
     switch (Draw(10)) {
       case 0:
@@ -89,7 +96,10 @@ TEST_P(LedgerModelTest, EqualsItsModelAfterEachStep) {
         Reopen(/*power_cut=*/false);
         break;
       case 2:
-        BreakSomething();
+        if (Draw(2) == 0)
+          BreakSomething();
+        else
+          faulty_.Repair();
         break;
       case 3:
       case 4:
