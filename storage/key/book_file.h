@@ -46,8 +46,9 @@ class BookFile {
   struct Successor {
     std::optional<End> names;
   };
-  /// Reads an existing file and makes what stands in it durable. A tail, or a successor, closes it. Null when
-  /// the file is stillborn. Errors: DataLoss when it is no book, or ends before its successor saw it end.
+  /// Reads of an existing file what the disk holds (SyncAndForget): no more of it counts. A tail, or a
+  /// successor, closes it. Null when the file is stillborn. Errors: as Environment; DataLoss when it is no
+  /// book, or does not end where its successor saw it end.
   static absl::StatusOr<std::unique_ptr<BookFile>> Load(
       Environment& environment ABSL_ATTRIBUTE_LIFETIME_BOUND, const std::string& path,
       const std::optional<Successor>& successor, const Visit& visit);
@@ -65,10 +66,11 @@ class BookFile {
   absl::StatusOr<RecordPlace> Append(const v1::BookRecord& record);
   /// fdatasync, then reads the new records back and compares them. After an error: CloseAtCommitted().
   [[nodiscard]] absl::Status Sync();
-  /// Gives up what came after the last good Sync(): it is the tail now.
-  /// Errors: it is closed, but its tail may still change: Settle() before its State() is told.
+  /// Gives up what came after the last good Sync(): it is the tail now. Errors: closed all the same, but the
+  /// tail may still change: Settle() before its State() is told.
   [[nodiscard]] absl::Status CloseAtCommitted();
-  /// Of a closed file: what lies behind the last good Sync() is on the disk as State() says.
+  /// Measures the tail of a closed file anew, as the disk holds it: from then on State() is final. Errors: as
+  /// CloseAtCommitted.
   [[nodiscard]] absl::Status Settle();
 
   /// Reads one record from the file. Errors: DataLoss when it is not what was appended.

@@ -1,4 +1,5 @@
-// Unit keys on their way from node to archive: made by the node, sealed to the archive's intake key of the day.
+// Unit keys on their way from node to archive: made by the node, sealed to the archive's intake key of the
+// day.
 #pragma once
 
 #include "absl/status/statusor.h"
@@ -17,12 +18,14 @@ struct UnitNames {
   std::string day;  // yyyy-mm-dd of the call's start, UTC.
 };
 
-/// Node's side. Errors: InvalidArgument when the intake key is not a good X25519 key.
+/// Node's side. Errors: InvalidArgument when class or day is none, or the intake key no good X25519 key.
 absl::StatusOr<v1::UnitOpened> SealUnitKey(const UnitNames& names, const SecretKey& unit_key,
                                            const v1::IntakeKey& intake, Random& random);
 
-/// Archive's side: opens with the intake key's private half. Errors: InvalidArgument (malformed), DataLoss.
+/// Archive's side: opens with the intake key's private half. Errors: InvalidArgument (malformed); DataLoss
+/// when it does not open with these names.
 absl::StatusOr<SecretKey> OpenUnitKey(const v1::UnitOpened& message, const SecretKey& intake_private);
+/// Errors: InvalidArgument when an id, the class or the day is none.
 absl::StatusOr<UnitNames> UnitNamesOf(const v1::UnitOpened& message);
 
 }  // namespace turret

@@ -2,8 +2,6 @@
 // appended; buckets are rewritten only by destruction. FORMAT.md, "Key book".
 #pragma once
 
-#include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,8 +21,10 @@ namespace turret {
 /// All key books of an archive. Thread-safe. What it borrows must outlive it.
 class KeyBooks {
  public:
-  /// Opens every book that exists; each record is read and its Merkle tree rebuilt. A torn tail closes that
-  /// book: the next key of its day goes to a further file (<day>.1.book, …).
+  /// Opens every book that exists; each record is read as the disk holds it, and its Merkle tree rebuilt. A
+  /// torn tail closes that book: the next key of its day goes to a further file (<day>.1.book, …). Errors: as
+  /// Environment; DataLoss when a file is missing, no book of this ledger, class and day, or shorter than the
+  /// file after it saw it, and when a key stands in two records.
   static absl::StatusOr<std::unique_ptr<KeyBooks>> Open(
       Environment& environment ABSL_ATTRIBUTE_LIFETIME_BOUND, const std::string& directory, LedgerId ledger,
       KeyTree& tree ABSL_ATTRIBUTE_LIFETIME_BOUND, Random& random ABSL_ATTRIBUTE_LIFETIME_BOUND);
@@ -38,9 +38,9 @@ class KeyBooks {
   /// Syncs every book touched since the last Commit, reads the new records back from the file, and returns
   /// the new state of each: the caller writes one BOOK_EXTENDED entry for each. When a sync fails, the file
   /// is closed at its last good state, and the keys since stand in a further file: both states are in the
-  /// answer, that of the closed one as soon as its tail stands on the disk. Errors: as Environment; then none
-  /// of the keys added since the last good Commit is durable, all are kept, and the next Add or Commit tries
-  /// again.
+  /// answer, that of the closed one as soon as its tail and the further file stand on the disk: it is final.
+  /// Errors: as Environment; then not all keys added since the last good Commit are durable, those that are
+  /// in no file are not found, but all are kept, and the next Add or Commit tries again.
   absl::StatusOr<std::vector<v1::BookState>> Commit();
 
   /// The key, unwrapped from what stands in the book's file (read back, never a copy in memory from Add).

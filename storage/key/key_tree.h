@@ -1,7 +1,9 @@
-// The long-lived part of the key tree, in one directory: month keys, intake keys, signing keys, each a file with a
-// RootSealed message. Below a month key: day key → bucket key → unit key, which lie in key books (key_book.h).
+// The long-lived part of the key tree, in one directory: month keys, intake keys, signing keys, each a file
+// with a RootSealed message. Below a month key: day key → bucket key → unit key, which lie in key books
+// (key_book.h).
 //
-//   keys/month/<class>-<yyyy-mm>.key   keys/intake/<yyyy-mm-dd>.key   keys/pairing/<yyyy-mm-dd>.key   keys/<use>.key
+//   keys/month/<class>-<yyyy-mm>.key   keys/intake/<yyyy-mm-dd>.key   keys/pairing/<yyyy-mm-dd>.key
+//   keys/<use>.key
 #pragma once
 
 #include <map>
