@@ -188,7 +188,8 @@ VolumeStore::Extended LocalStore::Extend(Open& open, bool close) {
 absl::Status LocalStore::GiveUp(Open open, std::vector<Extended>& done) {
   open.writer.Close().IgnoreError();
   const std::string& path = open.writer.path();
-  environment_.SyncAndForget(path).IgnoreError();  // For the tail to be read as the disk has it.
+  // Its closing state is final: the tail is read as the disk has it, or not at all.
+  TURRET_RETURN_IF_ERROR(environment_.SyncAndForget(path));
   TURRET_ASSIGN_OR_RETURN(const Buffer content, environment_.ReadAll(path));
   if (content.size() < open.committed.bytes())
     return absl::DataLossError(fmt::format("{} has {} bytes, of which {} were durable", path, content.size(),

@@ -78,6 +78,22 @@ TEST_F(VolumeFaultsTest, WhenTheNewVolumeFailsTooNothingCountsAndTheStoreIsOfNoF
   Check();
 }
 
+TEST_F(VolumeFaultsTest, AVolumeWhoseTailIsNotSureIsNotClosedBeforeTheNextStart) {
+  Open();
+  ASSERT_TRUE(Append(MakeSegment()).ok());
+  Commit();
+  environment_.FailNth(Operation::kWrite, 1);
+  environment_.Break(Operation::kSync);
+  EXPECT_FALSE(Append(MakeSegment()).ok());
+  environment_.Repair();
+  EXPECT_TRUE(absl::IsFailedPrecondition(store_->Commit().status()));
+  store_.reset();
+  environment_.PowerCut(random_);
+  Open();
+  EXPECT_EQ(recovered_, 1u);
+  Check();
+}
+
 TEST_F(VolumeFaultsTest, AVolumeThatCannotBeMadeIsAnErrorAndLeavesNothing) {
   Open();
   environment_.FailNth(Operation::kSyncDirectory, 1, absl::ResourceExhaustedError("No space left on device"));
