@@ -51,23 +51,6 @@ absl::StatusOr<std::unique_ptr<RootKey>> OpenRoot(const ArchiveOptions& options,
   return OpenRootFile(environment, path, options.passphrase, random);
 }
 
-// After a failed sync the page cache still shows what the disk never got, and a restart alone does not change
-// that: what is read from here on is what the disk has. The volume store does so itself.
-absl::Status ForgetUnwritten(Environment& environment, const std::string& directory) {
-  TURRET_ASSIGN_OR_RETURN(const std::vector<std::string> names, environment.List(directory));
-  for (const std::string& name : names) {
-    const std::string path = JoinPath(directory, name);
-    if (std::filesystem::is_directory(path)) {
-      TURRET_RETURN_IF_ERROR(ForgetUnwritten(environment, path));
-      continue;
-    }
-    const absl::StatusOr<Protection> protection = environment.ReadProtection(path);
-    if (protection.ok() && *protection == Protection::kImmutable) continue;
-    TURRET_RETURN_IF_ERROR(environment.SyncAndForget(path));
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<std::unique_ptr<Index>> OpenIndex(ArchiveParts& parts) {
   const std::string directory = JoinPath(parts.directory, "index");
   for (const bool last_try : {false, true}) {
@@ -191,8 +174,6 @@ absl::StatusOr<OpenedArchive> OpenArchive(const ArchiveOptions& options, Environ
   TURRET_ASSIGN_OR_RETURN(parts->root, OpenRoot(options, environment, random));
   TURRET_ASSIGN_OR_RETURN(parts->keys, KeyTree::Open(environment, folder("keys"), *parts->root, random));
 
-  for (const std::string_view name : {"ledger", "books"})
-    TURRET_RETURN_IF_ERROR(ForgetUnwritten(environment, folder(name)));
   TURRET_ASSIGN_OR_RETURN(SecretKey seed, parts->keys->Secret("ledger-signing"));
   TURRET_ASSIGN_OR_RETURN(parts->ledger,
                           Ledger::Open(environment, folder("ledger"), std::move(seed), clock, random));
