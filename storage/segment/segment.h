@@ -10,10 +10,11 @@
 //          40   16        stream id
 //          56    8        sequence: 0, 1, 2 … within the stream
 //          64   16        storage class, ASCII, zero padded
-//          80   32        salt, random
+//          80   32        salt, derived from unit key and content by who seals
 //         112   32        hash of the predecessor: SHA-256 of its sealed bytes; zeros for sequence 0
-//         144   32        opening digest: SHA-256(plaintext); the plaintext begins with its 32 secret random
-//         bytes 176    4        length of the plaintext 180    n        ciphertext
+//         144   32        opening digest: SHA-256(plaintext), which begins with its 32 secret bytes
+//         176    4        length of the plaintext
+//         180    n        ciphertext
 //       180+n   16        tag
 //
 // Key and nonce: HKDF-SHA-256(unit key, salt, "turret segment v1") → AES key (32) | nonce (12). AAD: the
@@ -58,8 +59,9 @@ struct SegmentHeader {
   uint32_t plaintext_bytes = 0;
 };
 
-/// Seals `plaintext` (opening | …; see segment_plaintext.h). Errors: InvalidArgument when it is over
-/// kSegmentBytesMax or the class name is not one.
+/// Seals `plaintext` (opening | …; see segment_plaintext.h). `random` gives the salt, and must not give the
+/// same one for another plaintext under this key: node/encode derives it (FORMAT.md, "Salt and openings").
+/// Errors: InvalidArgument when the plaintext is over kSegmentBytesMax or the class name is not one.
 absl::StatusOr<Buffer> SealSegment(const SegmentNames& names, const SecretKey& unit_key, Bytes plaintext,
                                    Random& random);
 

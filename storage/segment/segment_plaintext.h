@@ -1,4 +1,4 @@
-// Plaintext of a segment: opening, 32 random bytes | length of body, u32 | SegmentBody (archive.proto) |
+// Plaintext of a segment: opening, 32 secret bytes | length of body, u32 | SegmentBody (archive.proto) |
 // media bytes. The media bytes stand in one run at the end, so that a shell can cut them out of an exported
 // plaintext.
 #pragma once
@@ -50,7 +50,7 @@ struct TimeMapPiece {
 /// The map in force in a segment; a clock rate of 0 counts as 8,000 Hz.
 TimeMapPiece TimeMapOf(const v1::SegmentBody& body);
 
-/// Builds the plaintext with a fresh opening.
+/// Builds the plaintext; `random` gives the opening.
 Buffer BuildPlaintext(const v1::SegmentBody& body, Bytes media, Random& random);
 
 struct Plaintext {

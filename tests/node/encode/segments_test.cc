@@ -2,6 +2,7 @@
 
 #include "storage/base/digest.h"
 #include "storage/key/intake.h"
+#include "storage/segment/segment.h"
 #include "tests/node/encode/recorder_fixture.h"
 
 namespace turret::node {
@@ -18,6 +19,30 @@ class SegmentsTest : public CallFixture {
       Send(begin_ms + 20 * i, source.Next(payload));
     }
     return sent;
+  }
+  void ExpectDerived(Bytes sealed) {
+    const SegmentHeader header = ReadSegmentHeader(sealed).value();
+    const Buffer plaintext = OpenSegment(sealed, unit_key_).value();
+    const Plaintext parsed = ParsePlaintext(plaintext).value();
+    const Bytes body = Bytes(plaintext).subspan(36, LoadU32(Bytes(plaintext).subspan(32)));
+    Digest key;
+    HkdfSha256(unit_key_.bytes(), Digest{}, "turret segment randomness v1", key);
+    Buffer place = ToBuffer(header.names.stream.bytes());
+    StoreU64(place, header.names.sequence);
+    Append(place, header.names.predecessor);
+    const auto derive = [&](std::string_view use, Bytes content) {
+      Buffer message = ToBuffer(AsBytes(use));
+      Append(message, place);
+      Append(message, content);
+      return HmacSha256(key, message);
+    };
+    const Bytes frames = parsed.body.media() == v1::SegmentBody::OPUS ? parsed.media : Bytes();
+    const Digest seed = derive("opening and salt", Sha256({body, frames}));
+    Buffer counter(8);
+    EXPECT_TRUE(std::ranges::equal(HmacSha256(seed, counter), Bytes(plaintext).first(32)));
+    counter[7] = 1;
+    EXPECT_EQ(HmacSha256(seed, counter), header.salt);
+    EXPECT_EQ(parsed.body.payload_opening(), ToString(derive("payload opening", {})));
   }
   RtpSource source_;
 };
@@ -98,6 +123,26 @@ TEST_F(SegmentsTest, TheSameRecordsMakeTheSameSegmentsAndFacts) {
       EXPECT_EQ(segment->sealed, std::get<SealedSegment>(second[i].what).sealed);
     if (const auto* fact = std::get_if<v1::Fact>(&first[i].what))
       EXPECT_EQ(fact->SerializeAsString(), std::get<v1::Fact>(second[i].what).SerializeAsString());
+  }
+}
+
+// storage/FORMAT.md, "Salt and openings of a segment".
+TEST_F(SegmentsTest, SaltAndOpeningsAreDerivedAsTheFormatPageSays) {
+  for (const v1::Policy policy : {v1::POLICY_EXACT, v1::POLICY_OPUS}) {
+    Restart();
+    v1::StreamOpened opened = Opened(stream_);
+    opened.set_policy(policy);
+    Begin(opened);
+    source_ = {};
+    Talk(source_, 10, 600);
+    End(12'020);
+    size_t segments = 0;
+    for (const Item& item : items_)
+      if (const auto* segment = std::get_if<SealedSegment>(&item.what)) {
+        ExpectDerived(segment->sealed);
+        ++segments;
+      }
+    EXPECT_GE(segments, 2U);
   }
 }
 
