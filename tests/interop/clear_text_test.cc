@@ -1,6 +1,6 @@
-// Nothing in clear on any disk: a search that finds everything in the archive of the same programs with a
-// null cipher finds nothing in the real one.
-#include <filesystem>
+// No audio, name or number in clear on any disk (of keys: clear_keys_test.cc of spool and ingest): a search
+// that finds everything in the archive of the same programs with a null cipher finds nothing in the real one.
+#include "tests/support/clear_text.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -10,19 +10,10 @@
 namespace turret::test {
 namespace {
 
-namespace fs = std::filesystem;
-
 struct Wanted {
   std::string what;
   std::string bytes;
 };
-
-bool FoundUnder(const std::string& folder, const std::string& bytes) {
-  for (const auto& entry : fs::recursive_directory_iterator(folder))
-    if (entry.is_regular_file() && ReadFileOrEmpty(entry.path()).find(bytes) != std::string::npos)
-      return true;
-  return false;
-}
 
 std::vector<Wanted> WantedOf(const floor::FloorTruth& truth) {
   std::vector<Wanted> wanted;
@@ -69,7 +60,7 @@ class ClearTextTest : public testing::Test {
   std::vector<std::string> Search(const std::string& folder) const {
     std::vector<std::string> found;
     for (const Wanted& wanted : wanted_)
-      if (FoundUnder(folder, wanted.bytes)) found.push_back(wanted.what);
+      if (!FindUnder(folder, wanted.bytes).empty()) found.push_back(wanted.what);
     return found;
   }
 
