@@ -42,6 +42,8 @@ struct CoordinatorMetrics::State {
   Family<Counter>& access_refused =
       exporter.Counters("turret_access_refused_total", "Requests refused, by why.");
   Gauge& immutable = exporter.Gauge("turret_archive_immutable", "1 when closed volumes are immutable files.");
+  Gauge& damaged = exporter.Gauge("turret_archive_volumes_damaged",
+                                  "Volumes that did not hold what the ledger says when last opened.");
 };
 
 CoordinatorMetrics::CoordinatorMetrics() : state_(std::make_unique<State>()) {}
@@ -78,6 +80,7 @@ void CoordinatorMetrics::ClockDivergence(absl::Duration divergence) {
 void CoordinatorMetrics::Accessed(std::string_view action) { AddTo(state_->accessed, "action", action); }
 void CoordinatorMetrics::AccessRefused(std::string_view why) { AddTo(state_->access_refused, "why", why); }
 void CoordinatorMetrics::WormClaim(bool immutable) { state_->immutable.Set(immutable ? 1 : 0); }
+void CoordinatorMetrics::VolumesDamaged(uint64_t count) { state_->damaged.Set(static_cast<double>(count)); }
 absl::Status CoordinatorMetrics::Serve(const std::string& address) { return state_->exporter.Serve(address); }
 uint16_t CoordinatorMetrics::port() const { return state_->exporter.port(); }
 

@@ -73,6 +73,7 @@ class CoordinatorMetrics {
   void Accessed(std::string_view action);                      // turret_access_total{action}
   void AccessRefused(std::string_view why);                    // turret_access_refused_total{why}
   void WormClaim(bool immutable);                              // turret_archive_immutable
+  void VolumesDamaged(uint64_t count);                         // turret_archive_volumes_damaged
 
   /// As NodeMetrics::Serve.
   [[nodiscard]] absl::Status Serve(const std::string& address);

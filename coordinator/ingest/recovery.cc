@@ -195,7 +195,8 @@ absl::StatusOr<OpenedArchive> OpenArchive(const ArchiveOptions& options, Environ
   parts->volumes = std::move(volumes.store);
   // Damage to what was acknowledged does not stop the ingest of what comes: it is an alarm, and
   // turret-verify's finding.
-  for (const std::string& damage : volumes.damaged) spdlog::critical("alarm: damaged volume: {}", damage);
+  for (const std::string& damage : volumes.damaged) spdlog::error("alarm: damaged volume: {}", damage);
+  metrics.VolumesDamaged(volumes.damaged.size());
   TURRET_RETURN_IF_ERROR(CoverVolumes(*parts, std::move(volumes.recovered), writer));
   if (!writer.empty()) TURRET_RETURN_IF_ERROR(writer.Commit().status());
   return OpenedArchive{.parts = std::move(parts), .intake_keys_known = known.intake_keys};

@@ -3,9 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <sstream>
+
+#include "spdlog/sinks/ostream_sink.h"
+#include "spdlog/spdlog.h"
 #include "storage/ledger/checkpoint.h"
 #include "storage/segment/segment_plaintext.h"
 #include "tests/coordinator/ingest/archive_fixture.h"
+#include "tests/monitoring/scrape.h"
 
 namespace turret::coordinator {
 namespace {
@@ -14,11 +20,26 @@ using test::Answer;
 using test::FakeCall;
 using test::FakeNode;
 using test::SubmitAndWait;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 class ArchiveTest : public test::ArchiveFixture {
  protected:
   void SetUp() override { OpenOrDie(); }
+
+  static std::string OnlyFileUnder(const std::string& folder) {
+    std::vector<std::string> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+      if (entry.is_regular_file()) files.push_back(entry.path());
+    EXPECT_THAT(files, ::testing::SizeIs(1));
+    return files.front();
+  }
+  void FlipLastBit(const std::string& path) {
+    posix_.Protect(path, Protection::kNone).IgnoreError();  // Not every file system knows it.
+    Buffer bytes = posix_.ReadAll(path).value();
+    bytes.back() ^= 1;
+    ASSERT_TRUE(posix_.WriteAtomically(path, bytes).ok());
+  }
 
   ItemOutcome Submit(const FakeNode& node, v1::ReplicateRequest item) {
     const Answer answer = SubmitAndWait(*archive_, node.id(), {std::move(item)});
@@ -281,6 +302,27 @@ TEST_F(ArchiveTest, VolumesCloseAfterFifteenMinutesAndAtTheEnd) {
   EXPECT_NE(second, first);
   ASSERT_TRUE(archive_->Close().ok());
   EXPECT_TRUE(archive_->index().Volume(second)->closed());
+}
+
+// Damage to what was acknowledged is alarmed, and what comes is taken all the same.
+TEST_F(ArchiveTest, ADamagedVolumeIsLoggedAndCountedAndIngestGoesOn) {
+  FakeNode node = MakeNode();
+  FakeCall call = node.NewCall();
+  StoreAll(node, {node.Unit(call), node.Started(call), node.StreamOpened(call), node.Segment(call)});
+  archive_.reset();
+  const std::string path = OnlyFileUnder(folder_ / "archive/volumes");
+  FlipLastBit(path);
+  std::ostringstream log;
+  const auto logger = spdlog::default_logger();
+  spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
+  OpenOrDie();
+  spdlog::set_default_logger(logger);
+  EXPECT_THAT(log.str(), AllOf(HasSubstr("[error]"), HasSubstr("alarm: damaged volume: " + path)));
+  ASSERT_TRUE(metrics_.Serve("127.0.0.1:0").ok());
+  EXPECT_THAT(test::HttpGet(metrics_.port(), "/metrics").body,
+              HasSubstr("\nturret_archive_volumes_damaged 1\n"));
+  StoreAll(node, {node.Segment(call)});
 }
 
 TEST_F(ArchiveTest, ARootKeyIsNeverMadeBesideAnArchiveThatIsThere) {
