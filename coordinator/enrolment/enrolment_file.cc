@@ -22,6 +22,7 @@ constexpr size_t kTextBytesMax = 256;
 constexpr size_t kNameBytesMax = 16;  // Of classes and rules: a class stands in a segment's header.
 constexpr size_t kListMax = 32;
 constexpr size_t kMistakesMax = 20;
+constexpr std::string_view kNeverRecord = "none";
 constexpr int64_t kBitrateMin = 6'000;
 constexpr int64_t kBitrateMax = 128'000;
 constexpr absl::Duration kProofAgeDefault = absl::Hours(24);  // One trading day.
@@ -35,9 +36,9 @@ bool IsName(std::string_view text) {
   });
 }
 
-// Books of these classes outlive calls; `none` would be a line that must never be recorded.
+// Books of these classes outlive calls.
 bool IsReserved(std::string_view storage_class) {
-  static constexpr std::string_view kReserved[] = {"access", "coverage", "case", "destruction", "none"};
+  static constexpr std::string_view kReserved[] = {"access", "coverage", "case", "destruction"};
   return std::find(std::begin(kReserved), std::end(kReserved), storage_class) != std::end(kReserved);
 }
 
@@ -104,9 +105,13 @@ std::string Reader::StorageClass(const YAML::Node& owner, const Keys& keys) {
   if (!IsName(value))
     Mistake(node,
             fmt::format("`storage_class` must be 1 to {} of a-z, 0-9 and -, such as mifid", kNameBytesMax));
-  else if (IsReserved(value))
+  else if (value == kNeverRecord)
     Mistake(node,
-            fmt::format("storage class `{}` is reserved; leave a line out that must not be recorded", value));
+            "storage class `none` (never record) does not work yet, and a line that is left out is recorded "
+            "as an "
+            "orphan: let the SBC not send calls that must not be recorded");
+  else if (IsReserved(value))
+    Mistake(node, fmt::format("storage class `{}` is reserved for books of the archive itself", value));
   return value;
 }
 

@@ -1,5 +1,7 @@
-// The enrolment file: which lines there are, whose they are, how a call is told to be theirs, and how it is kept.
-// YAML, read strictly: an unknown key is an error with its line number.
+// The enrolment file: which lines there are, whose they are, how a call is told to be theirs, and how it is
+// kept. YAML, read strictly: an unknown key is an error with its line number. So is the storage class `none`
+// (never record), as long as no node honours it: who writes it must learn that the line would be recorded all
+// the same.
 //
 //   orphans: { storage_class: mifid, rules: [mifid7] }
 //   lines:
@@ -31,11 +33,12 @@ inline constexpr size_t kEnrolmentBytesMax = size_t{64} * 1024 * 1024;
 /// Errors: InvalidArgument with the line number and what to write instead.
 absl::StatusOr<v1::EnrolmentChanged> ParseEnrolment(std::string_view yaml);
 
-/// Next version of the enrolment: lines keep the id that their name had in `previous`, new ones get a random id and
-/// are enrolled at `now`, those that are gone are kept as retired at `now`. Nullopt when nothing changed.
+/// Next version of the enrolment: lines keep the id that their name had in `previous`, new ones get a random
+/// id and are enrolled at `now`, those that are gone are kept as retired at `now`. Nullopt when nothing
+/// changed.
 absl::StatusOr<std::optional<v1::EnrolmentChanged>> NextEnrolment(const v1::EnrolmentChanged* previous,
-                                                                  v1::EnrolmentChanged document, absl::Time now,
-                                                                  Random& random);
+                                                                  v1::EnrolmentChanged document,
+                                                                  absl::Time now, Random& random);
 
 /// What a node is told.
 v1::Enrolment ForNode(const v1::EnrolmentChanged& enrolment);

@@ -10,6 +10,7 @@
 namespace turret::coordinator {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -104,6 +105,15 @@ TEST(EnrolmentFile, AClassThatIsReservedOrNoNameIsRefused) {
               HasSubstr("a-z, 0-9 and -"));
   EXPECT_THAT(Error("orphans: { storage_class: seventeen-letters, rules: [a] }\nlines: []\n"),
               HasSubstr("1 to 16"));
+}
+
+// C11: what must never be recorded is not taken for recorded by a class that nobody honours.
+TEST(EnrolmentFile, NeverRecordIsRefusedWithWhatToDoInstead) {
+  std::string private_line = Line("a");
+  private_line.replace(private_line.find("mifid"), 5, "none");
+  EXPECT_THAT(Error(Document({private_line})),
+              AllOf(HasSubstr("never record"), HasSubstr("let the SBC not send")));
+  EXPECT_THAT(Error("orphans: { storage_class: none, rules: [a] }\nlines: []\n"), HasSubstr("never record"));
 }
 
 TEST(EnrolmentFile, AFileWithoutLinesDoesNotRetireThemAll) {
