@@ -8,6 +8,7 @@
 #include <map>
 #include <thread>
 
+#include "fmt/format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "node/receive/port_pool.h"
@@ -22,6 +23,13 @@ using ::testing::Ge;
 using ::testing::Le;
 using ::testing::SizeIs;
 
+/// An address of 127.0.0.0/8 that no other process of this machine uses: so test processes that run side by
+/// side share no ports.
+std::string AddressOfThisProcess() {
+  const auto pid = static_cast<uint32_t>(getpid());  // Of at most 22 bits.
+  return fmt::format("127.{}.{}.{}", 64 + ((pid >> 16) & 0x3F), (pid >> 8) & 0xFF, pid & 0xFF);
+}
+
 // A source on loopback, IPv4 or IPv6.
 class Sender {
  public:
@@ -29,7 +37,9 @@ class Sender {
       : family_(family), fd_(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {}
   ~Sender() { close(fd_); }
   void Send(uint16_t port, const std::string& bytes) {
-    sockaddr_in v4{.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    sockaddr_in v4{.sin_family = AF_INET,
+                   .sin_port = htons(port),
+                   .sin_addr = {inet_addr(AddressOfThisProcess().c_str())}};
     sockaddr_in6 v6{.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
     const auto* const to =
         family_ == AF_INET ? reinterpret_cast<sockaddr*>(&v4) : reinterpret_cast<sockaddr*>(&v6);
@@ -113,7 +123,10 @@ class ReceiverTest : public ::testing::Test {
   uint64_t bytes_max_ = uint64_t{1} << 30;
   std::unique_ptr<Spool> spool_;
   NodeMetrics metrics_;
-  ReceiverOptions options_{.port_min = 24000, .port_max = 24999, .round = absl::Milliseconds(1)};
+  ReceiverOptions options_{.bind_address = AddressOfThisProcess(),
+                           .port_min = 24000,
+                           .port_max = 24999,
+                           .round = absl::Milliseconds(1)};
   std::unique_ptr<Receiver> receiver_;
   Sender sender_;
 };
