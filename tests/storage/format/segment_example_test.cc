@@ -34,6 +34,9 @@ class SegmentExample : public test::Example {
                   *body.mutable_packets());
     body.set_codec("PCMA");
     body.set_clock_rate_hz(8000);
+    const Buffer opening(kDigestBytes, 0xdd);
+    body.set_payload_opening(ToString(opening));
+    body.set_payload_digest(ToString(Sha256({Bytes(opening), AsBytes(kMedia)})));
     body.set_call_id(call_.ToProto());
     return body;
   }
