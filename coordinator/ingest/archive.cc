@@ -173,8 +173,8 @@ absl::StatusOr<Buffer> Archive::OpenSegmentAt(const Index::Placed& placed) const
 }
 
 absl::StatusOr<std::unique_ptr<Index>> Archive::RebuildIndex(const std::string& directory) const {
-  TURRET_ASSIGN_OR_RETURN(SecretKey token_key, state_->parts->IndexTokenKey());
-  TURRET_ASSIGN_OR_RETURN(std::unique_ptr<Index> rebuilt, Index::Open(directory, std::move(token_key)));
+  TURRET_ASSIGN_OR_RETURN(Index::Keys keys, state_->parts->IndexKeys());
+  TURRET_ASSIGN_OR_RETURN(std::unique_ptr<Index> rebuilt, Index::Open(directory, std::move(keys)));
   TURRET_RETURN_IF_ERROR(CatchUp(ledger(), *state_->parts->books, *rebuilt));
   return rebuilt;
 }

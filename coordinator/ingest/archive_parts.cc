@@ -75,7 +75,11 @@ absl::Status ArchiveParts::AddKey(const BookName& book, KeyId id, CallId call, v
   return absl::OkStatus();
 }
 
-absl::StatusOr<SecretKey> ArchiveParts::IndexTokenKey() const { return root->Derive("index-token"); }
+absl::StatusOr<Index::Keys> ArchiveParts::IndexKeys() const {
+  TURRET_ASSIGN_OR_RETURN(SecretKey tokens, root->Derive("index-token"));
+  TURRET_ASSIGN_OR_RETURN(SecretKey files, keys->Secret("index"));
+  return Index::Keys{.tokens = std::move(tokens), .files = std::move(files)};
+}
 
 bool IsStorageClass(std::string_view name) {
   static constexpr std::string_view kReserved[] = {"access", "coverage", "case", "destruction", "none"};

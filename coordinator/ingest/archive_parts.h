@@ -59,8 +59,8 @@ struct ArchiveParts {
   /// another key.
   [[nodiscard]] absl::Status AddKey(const BookName& book, KeyId id, CallId call, v1::WrappedKey::Use use,
                                     const SecretKey& key, NodeId node);
-  /// The token key of the index: the same for one root.
-  absl::StatusOr<SecretKey> IndexTokenKey() const;
+  /// Tokens are the same for one root; the key of the files is made when missing.
+  absl::StatusOr<Index::Keys> IndexKeys() const;
 };
 
 /// A class that a node may name: [a-z0-9-], 1 to 16 characters, and none of the books that outlive calls.

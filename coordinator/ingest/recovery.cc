@@ -54,8 +54,8 @@ absl::StatusOr<std::unique_ptr<RootKey>> OpenRoot(const ArchiveOptions& options,
 absl::StatusOr<std::unique_ptr<Index>> OpenIndex(ArchiveParts& parts) {
   const std::string directory = JoinPath(parts.directory, "index");
   for (const bool last_try : {false, true}) {
-    TURRET_ASSIGN_OR_RETURN(SecretKey token_key, parts.IndexTokenKey());
-    absl::StatusOr<std::unique_ptr<Index>> index = Index::Open(directory, std::move(token_key));
+    TURRET_ASSIGN_OR_RETURN(Index::Keys keys, parts.IndexKeys());
+    absl::StatusOr<std::unique_ptr<Index>> index = Index::Open(directory, std::move(keys));
     const bool ahead = index.ok() && (*index)->Position() > parts.ledger->Head().size();
     if (!ahead && (last_try || !absl::IsDataLoss(index.status()))) return index;
     spdlog::warn("the index is {}: rebuilding it from the ledger",

@@ -11,6 +11,7 @@
 #include "rocksdb/table.h"
 #include "storage/base/ids.h"
 #include "storage/base/status.h"
+#include "storage/index/encrypted_env.h"
 
 namespace turret::index {
 namespace {
@@ -45,8 +46,9 @@ class AppendOperator final : public rocksdb::MergeOperator {
   }
 };
 
-rocksdb::DBOptions MakeDbOptions() {
+rocksdb::DBOptions MakeDbOptions(rocksdb::Env* env) {
   rocksdb::DBOptions options;
+  options.env = env;
   options.create_if_missing = true;
   options.create_missing_column_families = true;
   options.info_log = std::make_shared<SilentLogger>();
@@ -83,7 +85,8 @@ absl::Status FromRocks(const rocksdb::Status& status, std::string_view doing) {
   return absl::UnavailableError(text);
 }
 
-absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& directory) {
+absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& directory, SecretKey file_key) {
+  std::unique_ptr<Database> database(new Database(MakeEncryptedEnv(std::move(file_key))));
   const auto cache = rocksdb::NewLRUCache(kBlockCacheBytes);
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   families.emplace_back(rocksdb::kDefaultColumnFamilyName, rocksdb::ColumnFamilyOptions());
@@ -91,9 +94,8 @@ absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& dire
     families.emplace_back(family.name, MakeFamilyOptions(family, cache));
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  TURRET_RETURN_IF_ERROR(
-      FromRocks(rocksdb::DB::Open(MakeDbOptions(), directory, families, &handles, &db), "opening"));
-  std::unique_ptr<Database> database(new Database());
+  TURRET_RETURN_IF_ERROR(FromRocks(
+      rocksdb::DB::Open(MakeDbOptions(database->env_.get()), directory, families, &handles, &db), "opening"));
   database->db_.reset(db);
   database->default_ = handles[0];
   std::copy(handles.begin() + 1, handles.end(), database->handles_.begin());

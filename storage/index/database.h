@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "rocksdb/db.h"
+#include "storage/base/secret.h"
 #include "storage/index/families.h"
 
 namespace turret::index {
@@ -19,7 +20,8 @@ absl::Status FromRocks(const rocksdb::Status& status, std::string_view doing);
 /// Threading: one writer; reads from any thread.
 class Database {
  public:
-  static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& directory);
+  /// Every file is encrypted under `file_key` (encrypted_env.h).
+  static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& directory, SecretKey file_key);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -55,7 +57,9 @@ class Database {
   rocksdb::ColumnFamilyHandle* handle(Family family) const { return handles_[static_cast<size_t>(family)]; }
 
  private:
-  Database() = default;
+  explicit Database(std::unique_ptr<rocksdb::Env> env) : env_(std::move(env)) {}
+
+  const std::unique_ptr<rocksdb::Env> env_;  // Outlives the database.
   std::unique_ptr<rocksdb::DB> db_;
   rocksdb::ColumnFamilyHandle* default_ = nullptr;
   std::array<rocksdb::ColumnFamilyHandle*, kFamilyCount> handles_{};

@@ -66,10 +66,10 @@ struct Index::State {
 Index::Index(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Index::~Index() = default;
 
-absl::StatusOr<std::unique_ptr<Index>> Index::Open(const std::string& directory, SecretKey token_key) {
+absl::StatusOr<std::unique_ptr<Index>> Index::Open(const std::string& directory, Keys keys) {
   auto state = std::make_unique<State>();
-  TURRET_ASSIGN_OR_RETURN(state->database, Database::Open(directory));
-  state->token_key = std::move(token_key);
+  TURRET_ASSIGN_OR_RETURN(state->database, Database::Open(directory, std::move(keys.files)));
+  state->token_key = std::move(keys.tokens);
   TURRET_ASSIGN_OR_RETURN(const auto format, state->database->Get(Family::kMeta, index::kFormatKey));
   TURRET_ASSIGN_OR_RETURN(const auto position, state->database->Get(Family::kMeta, index::kPositionKey));
   if (position.has_value()) {

@@ -24,6 +24,8 @@
 //   lines       line id                                → LineRow   its history
 //   line_names  token of the exact name                → line id   newest that had it
 //
+// On disk all of it is encrypted, file names apart; names and numbers stand in values only.
+//
 // Rows to which entries only ever add are protobuf messages written one behind the other, which parse as
 // their sum. Nothing in a row depends on how entries were batched.
 #pragma once
@@ -63,10 +65,13 @@ struct CallQuery {
 /// Threading: one writer calls Apply; reads from any thread.
 class Index {
  public:
-  /// Opens or creates (its parent must exist). `token_key` keys the name tokens. Errors: DataLoss when it
-  /// cannot be read (delete the directory and rebuild), Unavailable when another process has it open or the
-  /// disk fails.
-  static absl::StatusOr<std::unique_ptr<Index>> Open(const std::string& directory, SecretKey token_key);
+  struct Keys {
+    SecretKey tokens;  // Of the name tokens.
+    SecretKey files;   // What the files lie under. Another one: the index is built anew.
+  };
+  /// Opens or creates (its parent must exist). Errors: DataLoss when it cannot be read (delete the directory
+  /// and rebuild), Unavailable when another process has it open or the disk fails.
+  static absl::StatusOr<std::unique_ptr<Index>> Open(const std::string& directory, Keys keys);
 
   /// Applies entries in order, in one WriteBatch with the new position and `root`. Entries below Position()
   /// are skipped, and so is a fact whose id came before. A fact about a call or stream of which nothing is

@@ -104,7 +104,9 @@ void RawSha256(benchmark::State& state) {
 void IndexWrite(benchmark::State& state) {
   SystemRandom random;
   const test::TemporaryFolder folder;
-  auto index = Index::Open(folder / "index", SecretKey::Make(random)).value();
+  auto index =
+      Index::Open(folder / "index", {.tokens = SecretKey::Make(random), .files = SecretKey::Make(random)})
+          .value();
   uint64_t next = 0;
   for (auto _ : state) {
     state.PauseTiming();

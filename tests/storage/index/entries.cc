@@ -83,16 +83,16 @@ v1::Interval MakeInterval(int64_t begin_ns, int64_t end_ns) {
   return interval;
 }
 
-SecretKey TestTokenKey() {
+Index::Keys TestIndexKeys() {
   SeededRandom random(7);
-  return SecretKey::Make(random);
+  return {.tokens = SecretKey::Make(random), .files = SecretKey::Make(random)};
 }
 
 FreshIndex::FreshIndex() { Reopen(); }
 
 void FreshIndex::Reopen() {
   index.reset();
-  auto opened = Index::Open(folder / "index", TestTokenKey());
+  auto opened = Index::Open(folder / "index", TestIndexKeys());
   if (!opened.ok()) ADD_FAILURE() << opened.status();
   index = *std::move(opened);
 }

@@ -41,7 +41,7 @@ class Entries {
 
 v1::Line MakeLine(const LineId& id, const std::string& name, const std::string& trader);
 v1::Interval MakeInterval(int64_t begin_ns, int64_t end_ns);
-SecretKey TestTokenKey();
+Index::Keys TestIndexKeys();
 
 /// An index in a folder of its own.
 struct FreshIndex {

@@ -134,7 +134,7 @@ TEST(IndexRebuild, PositionSurvivesReopening) {
 
 TEST(IndexRebuild, IndexThatIsOpenElsewhereIsUnavailable) {
   FreshIndex index;
-  EXPECT_TRUE(absl::IsUnavailable(Index::Open(index.folder / "index", TestTokenKey()).status()));
+  EXPECT_TRUE(absl::IsUnavailable(Index::Open(index.folder / "index", TestIndexKeys()).status()));
 }
 
 }  // namespace
