@@ -18,6 +18,7 @@
 #include "spdlog/spdlog.h"
 #include "storage/base/clock.h"
 #include "storage/base/file.h"
+#include "storage/base/process_memory.h"
 #include "storage/base/random.h"
 #include "storage/base/secret.h"
 #include "storage/base/status.h"
@@ -129,13 +130,14 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "turret-coordinator 0.1.0");
   CLI11_PARSE(app, argc, argv);
 
-  turret::MakeProcessUndumpable();
+  const absl::Status off_disk = turret::KeepMemoryOffDisk();
   umask(077);
   sigset_t signals;
   sigemptyset(&signals);
   for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   turret::LogAsJson("turret-coordinator");
+  if (!off_disk.ok()) spdlog::warn("{}", off_disk.ToString());
 
   const auto config = turret::coordinator::LoadCoordinatorConfig(path);
   absl::Status status = config.status();

@@ -21,6 +21,7 @@
 #include "spdlog/spdlog.h"
 #include "storage/base/clock.h"
 #include "storage/base/file.h"
+#include "storage/base/process_memory.h"
 #include "storage/base/random.h"
 #include "storage/base/secret.h"
 #include "storage/base/status.h"
@@ -224,13 +225,14 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "turret-node 0.1.0");
   CLI11_PARSE(app, argc, argv);
 
-  turret::MakeProcessUndumpable();
+  const absl::Status off_disk = turret::KeepMemoryOffDisk();
   umask(077);
   sigset_t signals;
   sigemptyset(&signals);
   for (int signal : {SIGTERM, SIGINT}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   turret::LogAsJson("turret-node");
+  if (!off_disk.ok()) spdlog::warn("{}", off_disk.ToString());
 
   const auto config = turret::node::LoadNodeConfig(path);
   absl::Status status = config.status();

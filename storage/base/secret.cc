@@ -1,8 +1,6 @@
 #include "storage/base/secret.h"
 
 #include <openssl/crypto.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 
@@ -43,11 +41,5 @@ SecretKey SecretKey::Clone() const {
 }
 
 void Wipe(std::span<uint8_t> bytes) { OPENSSL_cleanse(bytes.data(), bytes.size()); }
-
-void MakeProcessUndumpable() {
-  prctl(PR_SET_DUMPABLE, 0);
-  const rlimit none{0, 0};
-  setrlimit(RLIMIT_CORE, &none);
-}
 
 }  // namespace turret

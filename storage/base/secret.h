@@ -38,7 +38,4 @@ class SecretKey {
 /// Wipes `bytes` in a way that the compiler does not drop.
 void Wipe(std::span<uint8_t> bytes);
 
-/// A process that holds keys calls this first: no core file, no ptrace by others of its user.
-void MakeProcessUndumpable();
-
 }  // namespace turret
