@@ -1,5 +1,8 @@
 #include "storage/segment/segment_plaintext.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "absl/status/status.h"
 #include "fmt/format.h"
 #include "storage/base/status.h"
@@ -18,6 +21,11 @@ int64_t Add(int64_t a, int64_t b) {
 }
 int64_t Subtract(int64_t a, int64_t b) {
   return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
+}
+
+int64_t Saturated(__int128 value) {
+  return static_cast<int64_t>(
+      std::clamp<__int128>(value, std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()));
 }
 
 absl::Status CheckColumns(std::initializer_list<int> sizes) {
@@ -123,8 +131,8 @@ absl::StatusOr<std::vector<FrameRow>> DecodeFrames(const v1::FrameTable& table) 
 
 int64_t TimeMapPiece::ToUtc(int64_t timestamp) const {
   const __int128 ticks = static_cast<__int128>(timestamp) - anchor_timestamp;
-  const __int128 nominal_ns = ticks * 1'000'000'000 / clock_rate_hz;
-  return static_cast<int64_t>(anchor_utc_ns + nominal_ns + nominal_ns * drift_ppb / 1'000'000'000);
+  const __int128 nominal_ns = Saturated(ticks * 1'000'000'000 / clock_rate_hz);
+  return Saturated(anchor_utc_ns + nominal_ns + nominal_ns * drift_ppb / 1'000'000'000);
 }
 
 TimeMapPiece TimeMapOf(const v1::SegmentBody& body) {

@@ -45,6 +45,7 @@ struct TimeMapPiece {
   int64_t anchor_utc_ns = 0;
   int64_t drift_ppb = 0;
 
+  /// At the ends of what an int64_t holds instead of beyond them.
   int64_t ToUtc(int64_t timestamp) const;
 };
 /// The map in force in a segment; a clock rate of 0 counts as 8,000 Hz.
