@@ -14,21 +14,15 @@
 namespace turret::coordinator {
 namespace {
 
-constexpr size_t kWindowSamples = kAudioRateHz;
-
 absl::Status WriteWav(const Archive& archive, const CallPlan& plan, const std::string& path, BagWriter& bag) {
-  const auto samples = static_cast<uint64_t>(plan.samples);
-  TURRET_ASSIGN_OR_RETURN(CallMixer mixer, MakeMixer(archive, plan));
   TURRET_RETURN_IF_ERROR(bag.Begin(path));
-  TURRET_RETURN_IF_ERROR(bag.Write(WavHeader(kAudioRateHz, plan.channels.size(), samples)));
-  for (uint64_t left = samples; left > 0;) {
-    const size_t window = std::min<uint64_t>(left, kWindowSamples);
-    TURRET_ASSIGN_OR_RETURN(const std::vector<int16_t> interleaved, mixer.Next(window));
+  TURRET_RETURN_IF_ERROR(
+      bag.Write(WavHeader(kAudioRateHz, plan.channels.size(), static_cast<uint64_t>(plan.samples))));
+  TURRET_RETURN_IF_ERROR(ForEachWindow(archive, plan, [&](std::span<const int16_t> samples) {
     Buffer pcm;
-    AppendPcm(pcm, interleaved);
-    TURRET_RETURN_IF_ERROR(bag.Write(pcm));
-    left -= window;
-  }
+    AppendPcm(pcm, samples);
+    return bag.Write(pcm);
+  }));
   return bag.End();
 }
 
@@ -46,21 +40,19 @@ absl::Status WriteWavs(const Archive& archive, const CallPlan& plan, const std::
 // The stream's file: frames or payload as they were kept.
 class StreamFile {
  public:
-  StreamFile(BagWriter& bag, ProofWriter::Stream& stream, const std::string& folder)
-      : bag_(bag), stream_(stream), folder_(folder) {}
+  StreamFile(BagWriter& bag, ProofWriter::Stream& stream, const std::string& folder, StreamPlacer placer)
+      : bag_(bag), stream_(stream), folder_(folder), placer_(std::move(placer)) {}
 
   absl::Status Add(const Plaintext& plaintext) {
     if (stream_.media.empty()) TURRET_RETURN_IF_ERROR(Begin(plaintext.body.media() == v1::SegmentBody::OPUS));
     ++stream_.segments;
     if (!frames_.has_value()) return bag_.Write(plaintext.media);
-    TURRET_RETURN_IF_ERROR(frames_->Add(plaintext.body, plaintext.media));
-    return bag_.Write(frames_->Take());
+    return frames_->Add(plaintext.body, plaintext.media);
   }
 
   absl::Status End() {
     if (frames_.has_value()) {
       TURRET_RETURN_IF_ERROR(frames_->Finish());
-      TURRET_RETURN_IF_ERROR(bag_.Write(frames_->Take()));
       for (const FileRun& run : frames_->kept_runs())
         stream_.runs.push_back({run.offset_bytes, run.length_bytes});
     }
@@ -75,7 +67,9 @@ class StreamFile {
       OggOpusOptions options;
       options.serial = LoadU32(stream_.id.bytes());
       options.tags = {{"TURRET_CALL", stream_.call_id_hex}, {"TURRET_STREAM", stream_.id.ToHex()}};
-      TURRET_ASSIGN_OR_RETURN(frames_, KeptFramesFile::Create(std::move(options), /*lead_in_samples=*/0));
+      TURRET_ASSIGN_OR_RETURN(
+          frames_, KeptFramesFile::Create(std::move(options), placer_, /*begin_utc_ns=*/std::nullopt,
+                                          [this](Bytes written) { return bag_.Write(written); }));
     }
     return bag_.Begin(stream_.file);
   }
@@ -83,20 +77,18 @@ class StreamFile {
   BagWriter& bag_;
   ProofWriter::Stream& stream_;
   const std::string& folder_;
+  StreamPlacer placer_;
   std::optional<KeptFramesFile> frames_;
 };
 
-absl::Status WriteStream(const Archive& archive, const StreamId& id, const ExportedCall& call,
-                         const std::string& folder, BagWriter& bag, ProofWriter& proofs) {
+absl::Status WriteStream(const Archive& archive, const StreamId& id, StreamPlacer placer,
+                         const ExportedCall& call, const std::string& folder, BagWriter& bag,
+                         ProofWriter& proofs) {
   ProofWriter::Stream stream{
       .id = id, .call_id_hex = ToHex(AsBytes(call.summary.call_id())), .media = {}, .file = {}, .runs = {}};
-  StreamFile file(bag, stream, folder);
-  TURRET_ASSIGN_OR_RETURN(SegmentCursor cursor, SegmentCursor::Create(archive, id));
-  for (size_t i = cursor.segments(); i > 0; --i) {
-    TURRET_ASSIGN_OR_RETURN(const std::optional<OpenedSegment> segment, cursor.Next());
-    TURRET_ASSIGN_OR_RETURN(const Plaintext plaintext, ParsePlaintext(segment->plaintext));
-    TURRET_RETURN_IF_ERROR(file.Add(plaintext));
-  }
+  StreamFile file(bag, stream, folder, std::move(placer));
+  TURRET_RETURN_IF_ERROR(
+      ForEachSegment(archive, id, [&](uint64_t, const Plaintext& plaintext) { return file.Add(plaintext); }));
   if (stream.segments == 0) return absl::OkStatus();
   TURRET_RETURN_IF_ERROR(file.End());
   return proofs.AddStream(stream, call.entries);
@@ -109,15 +101,15 @@ absl::Status WriteCall(const Archive& archive, const ExportedCall& call, BagWrit
   const std::string folder = fmt::format("data/calls/{}/", ToHex(AsBytes(call.summary.call_id())));
   TURRET_ASSIGN_OR_RETURN(const CallPlan plan, PlanCall(archive, call.summary));
   TURRET_RETURN_IF_ERROR(WriteWavs(archive, plan, folder, bag));
-  for (const v1::StreamSummary& summary : call.summary.streams()) {
-    TURRET_ASSIGN_OR_RETURN(const StreamId id, StreamId::FromProto(summary.stream_id()));
-    TURRET_RETURN_IF_ERROR(WriteStream(archive, id, call, folder, bag, proofs));
-  }
+  for (const CallChannel& channel : plan.channels)
+    for (const CallChannel::Stream& stream : channel.streams)
+      TURRET_RETURN_IF_ERROR(WriteStream(archive, stream.id, StreamPlacer(plan.times, stream.begin_utc_ns),
+                                         call, folder, bag, proofs));
   for (uint64_t index : call.entries) proofs.AddEntry(index, "call");
   std::vector<std::string> channels;
   for (const CallChannel& channel : plan.channels) channels.push_back(channel.name);
   return bag.File(folder + "metadata.json",
-                  AsBytes(CallJson(call.summary, call.entries, channels, plan.begin_utc_ns)));
+                  AsBytes(CallJson(call.summary, call.entries, {plan.begin_utc_ns, channels, plan.unsure})));
 }
 
 }  // namespace turret::coordinator

@@ -64,6 +64,18 @@ Json StreamJson(const v1::StreamSummary& stream) {
   return row;
 }
 
+Json AudioJson(const AudioFiles& audio) {
+  Json unsure = Json::array();
+  for (const v1::UnsurePlace& place : audio.unsure) {
+    Json row{{"stream_id", Hex(place.stream_id())},
+             {"first_segment", place.first_segment()},
+             {"end_segment", place.end_segment()}};
+    row.update(IntervalJson(place.placed()));
+    unsure.push_back(std::move(row));
+  }
+  return {{"begin_utc", Utc(audio.begin_utc_ns)}, {"channels", audio.channels}, {"unsure_places", unsure}};
+}
+
 template <class List>
 std::string Joined(const List& list) {
   std::string text;
@@ -92,7 +104,7 @@ std::string Milliseconds(const v1::Interval& interval) {
 }  // namespace
 
 std::string CallJson(const v1::CallSummary& call, const std::vector<uint64_t>& ledger_entries,
-                     const std::vector<std::string>& channels, int64_t audio_begin_utc_ns) {
+                     const AudioFiles& audio) {
   Json out{{"call_id", Hex(call.call_id())},
            {"sip_call_id", call.sip_call_id()},
            {"started_utc", Utc(call.started_utc_ns())},
@@ -111,7 +123,7 @@ std::string CallJson(const v1::CallSummary& call, const std::vector<uint64_t>& l
   for (int flag : call.flags()) out["flags"].push_back(FlagName(flag));
   for (const v1::StreamSummary& stream : call.streams()) out["streams"].push_back(StreamJson(stream));
   for (const v1::Gap& gap : call.gaps()) out["gaps"].push_back(GapJson(gap));
-  out["audio"] = {{"begin_utc", Utc(audio_begin_utc_ns)}, {"channels", channels}};
+  out["audio"] = AudioJson(audio);
   out["ledger_entries"] = ledger_entries;
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -9,9 +9,16 @@
 
 namespace turret::coordinator {
 
+/// What audio.wav and channel-<n>.wav hold.
+struct AudioFiles {
+  int64_t begin_utc_ns = 0;
+  std::vector<std::string> channels;
+  std::vector<v1::UnsurePlace> unsure;
+};
+
 /// One call, UTF-8. Times are UTC, RFC 3339 with nanoseconds; ids are hex.
 std::string CallJson(const v1::CallSummary& call, const std::vector<uint64_t>& ledger_entries,
-                     const std::vector<std::string>& channels, int64_t audio_begin_utc_ns);
+                     const AudioFiles& audio);
 
 /// With a header line; one line a call, and one line a gap.
 std::string CallsCsv(const std::vector<v1::CallSummary>& calls);

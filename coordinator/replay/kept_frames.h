@@ -4,50 +4,63 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "coordinator/replay/call_mixer.h"
 #include "coordinator/replay/ogg_opus.h"
+#include "coordinator/replay/stream_placer.h"
 #include "turret/v1/archive.pb.h"
 
 namespace turret::coordinator {
 
+/// Gets the file piece by piece; an error stops the writing.
+using FileSink = std::function<absl::Status(Bytes)>;
+
 /// Not thread-safe. Usage: Add the segments of one stream in sequence, then Finish.
 class KeptFramesFile {
  public:
-  /// `pre_skip_48k` is filled in from the first segment's. `lead_in_samples` (8 kHz) of silence come first.
-  static absl::StatusOr<KeptFramesFile> Create(OggOpusOptions options, uint64_t lead_in_samples);
+  /// `pre_skip_48k` is filled in from the first segment's. The file's time line begins at `begin_utc_ns`, or
+  /// with the first frame (nullopt). What is written goes to `sink` at once: a hole of hours takes no memory.
+  static absl::StatusOr<KeptFramesFile> Create(OggOpusOptions options, StreamPlacer placer,
+                                               std::optional<int64_t> begin_utc_ns, FileSink sink);
 
-  /// A segment that holds payload (events, another codec) adds nothing. Errors: InvalidArgument (tables).
+  /// A segment that holds payload (events, another codec) adds nothing. Errors: InvalidArgument (tables), or
+  /// the sink's.
   [[nodiscard]] absl::Status Add(const v1::SegmentBody& body, Bytes media);
   /// Errors: FailedPrecondition when no frame was added: there is no file then.
   [[nodiscard]] absl::Status Finish();
 
-  Buffer Take();
   /// Where the kept frames lie: one after another they are the media bytes of all segments that hold Opus.
   /// Whole after Finish.
   std::vector<FileRun> kept_runs() const;
 
  private:
-  KeptFramesFile(OggOpusOptions options, uint64_t lead_in_samples,
-                 std::map<uint32_t, Buffer, std::greater<>> silent)
+  using Silences = std::map<uint32_t, Buffer, std::greater<>>;
+  KeptFramesFile(OggOpusOptions options, StreamPlacer placer, std::optional<int64_t> begin_utc_ns,
+                 FileSink sink, Silences silent)
       : options_(std::move(options)),
-        position_(0),
-        lead_in_samples_(lead_in_samples),
+        placer_(std::move(placer)),
+        begin_utc_ns_(begin_utc_ns),
+        sink_(std::move(sink)),
         silent_(std::move(silent)) {}
-  void FillUntil(int64_t target);
+  [[nodiscard]] absl::Status FillUntil(int64_t target);
+  [[nodiscard]] absl::Status Drain();
+  int64_t PositionOf(int64_t utc_ns);  // The first one asked for may begin the line.
 
   OggOpusOptions options_;
+  StreamPlacer placer_;
+  std::optional<int64_t> begin_utc_ns_;
+  FileSink sink_;
   std::optional<OggOpusWriter> writer_;  // Made at the first segment.
-  int64_t position_;                     // Samples (8 kHz) written.
-  uint64_t lead_in_samples_;
-  std::map<uint32_t, Buffer, std::greater<>> silent_;  // By length in samples, longest first.
-  std::optional<uint32_t> ssrc_;
-  int64_t first_timestamp_ = 0;  // Lies at first_position_.
-  int64_t first_position_ = 0;
-  int64_t end_position_ = 0;  // Of the last packet's audio.
+  Silences silent_;                      // By length in samples, longest first.
+  std::optional<PlacedRun> run_;         // That the last frame began in.
+  int64_t position_ = 0;                 // Samples (8 kHz) written.
+  int64_t late_samples_ = 0;             // How far behind its place the last frame began.
+  int64_t end_position_ = 0;             // Of the last packet's audio, where it ought to lie.
 };
 
 }  // namespace turret::coordinator

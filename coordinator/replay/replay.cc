@@ -8,7 +8,6 @@
 #include "coordinator/replay/kept_frames.h"
 #include "coordinator/replay/opus_encode.h"
 #include "coordinator/replay/segment_cursor.h"
-#include "coordinator/replay/stream_audio.h"
 #include "coordinator/replay/wav.h"
 #include "coordinator/search/search.h"
 #include "fmt/format.h"
@@ -18,7 +17,6 @@
 namespace turret::coordinator {
 namespace {
 
-constexpr size_t kWindowSamples = kAudioRateHz;
 constexpr size_t kReasonBytesMax = 4096;
 
 absl::Status SendHeader(v1::PlayHeader header, const ChunkSink& sink) {
@@ -30,6 +28,7 @@ absl::Status SendHeader(v1::PlayHeader header, const ChunkSink& sink) {
 v1::PlayHeader HeaderOf(const CallPlan& plan, v1::PlayHeader header) {
   for (const CallChannel& channel : plan.channels) header.add_channels(channel.name);
   header.set_start_utc_ns(plan.begin_utc_ns);
+  header.mutable_unsure()->Add(plan.unsure.begin(), plan.unsure.end());
   return header;
 }
 
@@ -45,19 +44,6 @@ OggOpusOptions OggOptions(const CallPlan& plan, const v1::CallSummary& call) {
   return options;
 }
 
-// Hands the plan's samples to `write`, interleaved, window by window.
-template <class Write>
-absl::Status ForEachWindow(const Archive& archive, const CallPlan& plan, Write write) {
-  TURRET_ASSIGN_OR_RETURN(CallMixer mixer, MakeMixer(archive, plan));
-  for (auto left = static_cast<size_t>(plan.samples); left > 0;) {
-    const size_t window = std::min(left, kWindowSamples);
-    TURRET_ASSIGN_OR_RETURN(const std::vector<int16_t> interleaved, mixer.Next(window));
-    TURRET_RETURN_IF_ERROR(write(interleaved));
-    left -= window;
-  }
-  return absl::OkStatus();
-}
-
 absl::Status PlayWav(const Archive& archive, v1::PlayHeader header, const ChunkSink& sink) {
   TURRET_ASSIGN_OR_RETURN(const CallPlan plan, PlanCall(archive, header.call()));
   const size_t channels = plan.channels.size();
@@ -65,7 +51,7 @@ absl::Status PlayWav(const Archive& archive, v1::PlayHeader header, const ChunkS
   TURRET_RETURN_IF_ERROR(SendHeader(HeaderOf(plan, std::move(header)), sink));
   ChunkWriter out(sink);
   TURRET_RETURN_IF_ERROR(out.Write(WavHeader(kAudioRateHz, channels, static_cast<uint64_t>(plan.samples))));
-  TURRET_RETURN_IF_ERROR(ForEachWindow(archive, plan, [&](const std::vector<int16_t>& samples) {
+  TURRET_RETURN_IF_ERROR(ForEachWindow(archive, plan, [&](std::span<const int16_t> samples) {
     Buffer pcm;
     AppendPcm(pcm, samples);
     return out.Write(pcm);
@@ -73,50 +59,49 @@ absl::Status PlayWav(const Archive& archive, v1::PlayHeader header, const ChunkS
   return out.Flush();
 }
 
-// The one stream of the call, when it was kept as Opus frames; nullopt: the call must be encoded.
-absl::StatusOr<std::optional<StreamId>> KeptStream(const Archive& archive, const CallPlan& plan) {
-  if (plan.channels.size() != 1 || plan.channels[0].streams.size() != 1) return std::nullopt;
-  const StreamId stream = plan.channels[0].streams[0];
+// By its first segment.
+absl::StatusOr<bool> IsKeptAsOpus(const Archive& archive, const StreamId& stream) {
   TURRET_ASSIGN_OR_RETURN(const SegmentCursor cursor, SegmentCursor::Create(archive, stream));
-  if (cursor.segments() == 0) return std::nullopt;
+  if (cursor.segments() == 0) return false;
   TURRET_ASSIGN_OR_RETURN(const OpenedSegment first, cursor.At(0));
   TURRET_ASSIGN_OR_RETURN(const Plaintext plaintext, ParsePlaintext(first.plaintext));
-  return plaintext.body.media() == v1::SegmentBody::OPUS ? std::optional(stream) : std::nullopt;
+  return plaintext.body.media() == v1::SegmentBody::OPUS;
 }
 
-absl::Status PlayKept(const Archive& archive, const CallPlan& plan, const StreamId& stream,
+// The one stream of the call, when it was kept as Opus frames; nullopt: the call must be encoded.
+absl::StatusOr<std::optional<CallChannel::Stream>> KeptStream(const Archive& archive, const CallPlan& plan) {
+  if (plan.channels.size() != 1 || plan.channels[0].streams.size() != 1) return std::nullopt;
+  const CallChannel::Stream& stream = plan.channels[0].streams[0];
+  TURRET_ASSIGN_OR_RETURN(const bool kept, IsKeptAsOpus(archive, stream.id));
+  return kept ? std::optional(stream) : std::nullopt;
+}
+
+absl::Status PlayKept(const Archive& archive, const CallPlan& plan, const CallChannel::Stream& stream,
                       const OggOpusOptions& options, ChunkWriter& out) {
-  std::optional<KeptFramesFile> file;
-  TURRET_RETURN_IF_ERROR(ForEachSegment(archive, stream, [&](const OpenedSegment& segment) -> absl::Status {
-    TURRET_ASSIGN_OR_RETURN(const Plaintext plaintext, ParsePlaintext(segment.plaintext));
-    if (!file.has_value()) {
-      TURRET_ASSIGN_OR_RETURN(const std::optional<UtcRange> range, RangeOf(plaintext.body));
-      const int64_t begin_utc_ns = range.has_value() ? range->begin_utc_ns : plan.begin_utc_ns;
-      const int64_t lead_in = std::max<int64_t>(SamplesBetween(plan.begin_utc_ns, begin_utc_ns), 0);
-      TURRET_ASSIGN_OR_RETURN(file, KeptFramesFile::Create(options, static_cast<uint64_t>(lead_in)));
-    }
-    TURRET_RETURN_IF_ERROR(file->Add(plaintext.body, plaintext.media));
-    return out.Write(file->Take());
+  TURRET_ASSIGN_OR_RETURN(
+      KeptFramesFile file,
+      KeptFramesFile::Create(options, StreamPlacer(plan.times, stream.begin_utc_ns), plan.begin_utc_ns,
+                             [&](Bytes written) { return out.Write(written); }));
+  TURRET_RETURN_IF_ERROR(ForEachSegment(archive, stream.id, [&](uint64_t, const Plaintext& plaintext) {
+    return file.Add(plaintext.body, plaintext.media);
   }));
-  TURRET_RETURN_IF_ERROR(file->Finish());
-  return out.Write(file->Take());
+  return file.Finish();
 }
 
 absl::Status PlayEncoded(const Archive& archive, const CallPlan& plan, const OggOpusOptions& options,
                          ChunkWriter& out) {
   TURRET_ASSIGN_OR_RETURN(OpusFileEncoder encoder, OpusFileEncoder::Create(options));
-  TURRET_RETURN_IF_ERROR(
-      ForEachWindow(archive, plan, [&](const std::vector<int16_t>& samples) -> absl::Status {
-        TURRET_RETURN_IF_ERROR(encoder.Add(samples));
-        return out.Write(encoder.Take());
-      }));
+  TURRET_RETURN_IF_ERROR(ForEachWindow(archive, plan, [&](std::span<const int16_t> samples) -> absl::Status {
+    TURRET_RETURN_IF_ERROR(encoder.Add(samples));
+    return out.Write(encoder.Take());
+  }));
   TURRET_RETURN_IF_ERROR(encoder.Finish());
   return out.Write(encoder.Take());
 }
 
 absl::Status PlayOgg(const Archive& archive, v1::PlayHeader header, const ChunkSink& sink) {
   TURRET_ASSIGN_OR_RETURN(const CallPlan plan, PlanCall(archive, header.call()));
-  TURRET_ASSIGN_OR_RETURN(const std::optional<StreamId> kept, KeptStream(archive, plan));
+  TURRET_ASSIGN_OR_RETURN(const std::optional<CallChannel::Stream> kept, KeptStream(archive, plan));
   if (plan.channels.size() > 255)
     return absl::InvalidArgumentError(
         fmt::format("{} channels do not fit into Ogg Opus: ask for WAV", plan.channels.size()));
@@ -144,11 +129,8 @@ absl::StatusOr<StreamId> RawStream(const Archive& archive, const v1::CallSummary
     return absl::InvalidArgumentError(
         fmt::format("stream {} is not one of the call's {}", ToHex(AsBytes(raw_id)), call.streams_size()));
   TURRET_ASSIGN_OR_RETURN(const StreamId stream, StreamId::FromProto(raw_id));
-  TURRET_ASSIGN_OR_RETURN(const SegmentCursor cursor, SegmentCursor::Create(archive, stream));
-  if (cursor.segments() == 0) return stream;
-  TURRET_ASSIGN_OR_RETURN(const OpenedSegment first, cursor.At(0));
-  TURRET_ASSIGN_OR_RETURN(const Plaintext plaintext, ParsePlaintext(first.plaintext));
-  if (plaintext.body.media() == v1::SegmentBody::OPUS) return KeptAsOpus();
+  TURRET_ASSIGN_OR_RETURN(const bool kept_as_opus, IsKeptAsOpus(archive, stream));
+  if (kept_as_opus) return KeptAsOpus();
   return stream;
 }
 
@@ -160,10 +142,8 @@ absl::Status PlayRaw(const Archive& archive, const StreamId& stream, v1::PlayHea
   header.set_start_utc_ns(header.call().started_utc_ns());
   TURRET_RETURN_IF_ERROR(SendHeader(std::move(header), sink));
   ChunkWriter out(sink);
-  TURRET_RETURN_IF_ERROR(ForEachSegment(archive, stream, [&](const OpenedSegment& segment) -> absl::Status {
-    TURRET_ASSIGN_OR_RETURN(const Plaintext plaintext, ParsePlaintext(segment.plaintext));
-    if (plaintext.body.media() == v1::SegmentBody::OPUS) return KeptAsOpus();
-    return out.Write(plaintext.media);
+  TURRET_RETURN_IF_ERROR(ForEachSegment(archive, stream, [&](uint64_t, const Plaintext& plaintext) {
+    return plaintext.body.media() == v1::SegmentBody::OPUS ? KeptAsOpus() : out.Write(plaintext.media);
   }));
   return out.Flush();
 }

@@ -72,4 +72,16 @@ absl::StatusOr<std::optional<OpenedSegment>> SegmentCursor::Next() {
   return std::optional<OpenedSegment>(std::move(opened));
 }
 
+absl::Status ForEachSegment(
+    const Archive& archive, const StreamId& stream,
+    const std::function<absl::Status(uint64_t sequence, const Plaintext& plaintext)>& visit) {
+  TURRET_ASSIGN_OR_RETURN(SegmentCursor cursor, SegmentCursor::Create(archive, stream));
+  for (;;) {  // Ends with the stream's last segment.
+    TURRET_ASSIGN_OR_RETURN(const std::optional<OpenedSegment> segment, cursor.Next());
+    if (!segment.has_value()) return absl::OkStatus();
+    TURRET_ASSIGN_OR_RETURN(const Plaintext plaintext, ParsePlaintext(segment->plaintext));
+    TURRET_RETURN_IF_ERROR(visit(segment->placed.placement.sequence(), plaintext));
+  }
+}
+
 }  // namespace turret::coordinator

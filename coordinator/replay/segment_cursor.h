@@ -1,6 +1,7 @@
 // Segments of a stream out of the archive, one after another, each proven before anybody sees it.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "coordinator/ingest/archive.h"
 #include "storage/base/digest.h"
+#include "storage/segment/segment_plaintext.h"
 
 namespace turret::coordinator {
 
@@ -47,5 +49,10 @@ class SegmentCursor {
   std::vector<Index::Placed> placed_;
   size_t next_ = 0;
 };
+
+/// Opens every segment of the stream, as SegmentCursor::Next does.
+[[nodiscard]] absl::Status ForEachSegment(
+    const Archive& archive, const StreamId& stream,
+    const std::function<absl::Status(uint64_t sequence, const Plaintext& plaintext)>& visit);
 
 }  // namespace turret::coordinator

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "coordinator/replay/opus_decode.h"
+#include "coordinator/replay/stream_placer.h"
 #include "storage/segment/segment_plaintext.h"
 #include "turret/v1/archive.pb.h"
 
@@ -18,19 +19,10 @@ struct AudioPiece {
   std::vector<int16_t> samples;  // kAudioRateHz.
 };
 
-/// First and last instant that a segment holds audio of; nullopt: none.
-struct UtcRange {
-  int64_t begin_utc_ns = 0;
-  int64_t end_utc_ns = 0;
-};
-absl::StatusOr<std::optional<UtcRange>> RangeOf(const v1::SegmentBody& body);
-
-/// Within one SSRC, audio lies where RTP ticks put it, so that nothing is stretched, cut or repeated while
-/// the fitted drift of the map moves; where ticks and map disagree by more than 20 ms behind a hole (100 ms
-/// without one), the map counts again. Not thread-safe.
+/// Places audio as StreamPlacer does. Not thread-safe.
 class StreamDecoder {
  public:
-  static absl::StatusOr<StreamDecoder> Create();
+  static absl::StatusOr<StreamDecoder> Create(StreamPlacer placer);
 
   /// Audio is told only where packets were recorded: what an encoder's flush or a run's padding adds is left
   /// out. A codec that is not known here gives none (see `unknown_codec`). Errors: InvalidArgument when the
@@ -42,26 +34,16 @@ class StreamDecoder {
   uint64_t undecodable_frames() const { return frames_.undecodable_frames(); }
 
  private:
-  struct TickRange {
-    int64_t begin = 0;
-    int64_t end = 0;
-  };
-  explicit StreamDecoder(OpusFrames frames) : frames_(std::move(frames)) {}
-  absl::StatusOr<std::vector<TickPiece>> DecodeTicks(const v1::SegmentBody& body, Bytes media);
-  void AddHeld(const std::vector<PacketRow>& packets);
-  std::vector<TickPiece> OnlyHeld(const std::vector<TickPiece>& pieces) const;
-  int64_t Place(const v1::SegmentBody& body, const TickPiece& piece);
+  StreamDecoder(StreamPlacer placer, OpusFrames frames)
+      : placer_(std::move(placer)), frames_(std::move(frames)) {}
+  std::vector<AudioPiece> DecodeFrames(const v1::SegmentBody& body, const std::vector<FrameRow>& rows,
+                                       Bytes media, std::vector<PlacedRun> runs);
 
+  StreamPlacer placer_;
   OpusFrames frames_;
   std::string unknown_codec_;
   std::optional<uint32_t> ssrc_;
-  std::vector<TickRange> held_;  // Of packets, merged; only the newest.
-  struct Base {
-    int64_t timestamp = 0;
-    int64_t utc_ns = 0;
-  };
-  std::optional<Base> base_;
-  int64_t end_timestamp_ = 0;
+  std::vector<PlacedRun> held_;  // Opus: audio comes out later than its packets. Only the newest.
 };
 
 }  // namespace turret::coordinator

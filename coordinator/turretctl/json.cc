@@ -91,6 +91,14 @@ Json ToJson(const v1::Gap& gap) {
   return json;
 }
 
+Json ToJson(const v1::UnsurePlace& place) {
+  Json json{{"stream_id", Hex(place.stream_id())},
+            {"first_segment", place.first_segment()},
+            {"end_segment", place.end_segment()}};
+  json.update(Of(place.placed()));
+  return json;
+}
+
 Json ToJson(const v1::CallSummary& call) {
   Json parties = Json::array();
   for (const v1::Party& party : call.parties())

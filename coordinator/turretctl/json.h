@@ -13,6 +13,7 @@ using Json = nlohmann::ordered_json;
 
 Json ToJson(const v1::CallSummary& call);
 Json ToJson(const v1::Gap& gap);
+Json ToJson(const v1::UnsurePlace& place);
 Json ToJson(const v1::CoverageReport& report);
 Json ToJson(const v1::Line& line);
 Json ToJson(const v1::TreeHead& head);

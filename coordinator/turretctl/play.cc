@@ -97,11 +97,14 @@ void Report(Session& session, const std::string& path, const Fetched& fetched) {
   if (session.json) {
     Json channels = Json::array();
     for (const std::string& channel : header.channels()) channels.push_back(channel);
+    Json unsure = Json::array();
+    for (const v1::UnsurePlace& place : header.unsure()) unsure.push_back(ToJson(place));
     session.Print({{"file", path},
                    {"bytes", fetched.bytes},
                    {"ledger_index", header.ledger_index()},
                    {"start", Rfc3339(header.start_utc_ns())},
                    {"channels", channels},
+                   {"unsure_places", unsure},
                    {"call", ToJson(header.call())}});
     return;
   }
@@ -113,7 +116,7 @@ void Report(Session& session, const std::string& path, const Fetched& fetched) {
   for (int i = 0; i < header.channels_size(); ++i)
     facts.Add({fmt::format("Channel {}", i + 1), header.channels(i)});
   facts.Add({"Ledger", fmt::format("entry {} records this access", header.ledger_index())});
-  out << facts.Render() << '\n' << GapTable(header.call());
+  out << facts.Render() << '\n' << GapTable(header.call()) << UnsureTable(header);
 }
 
 }  // namespace

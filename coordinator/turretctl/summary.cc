@@ -83,6 +83,18 @@ std::string GapTable(const v1::CallSummary& call) {
   return table.empty() ? "No gap.\n" : table.Render();
 }
 
+std::string UnsureTable(const v1::PlayHeader& header) {
+  if (header.unsure().empty()) return "";
+  Table table({{"PLACE UNSURE"}, {"FROM (UTC)"}, {"TO (UTC)"}, {"SEGMENTS"}});
+  for (const v1::UnsurePlace& place : header.unsure())
+    table.Add({NameOfStream(header.call(), place.stream_id()), ShowTime(place.placed().begin_utc_ns()),
+               ShowTime(place.placed().end_utc_ns()),
+               fmt::format("{} to {}", place.first_segment(), place.end_segment() - 1)});
+  return "\nThe recorded times of this audio cannot be right. It is all there; when it was said is not "
+         "proven.\n" +
+         table.Render();
+}
+
 std::string CallDetails(const v1::CallSummary& call) {
   const bool running = call.ended_utc_ns() == 0;
   std::vector<std::string> parties;

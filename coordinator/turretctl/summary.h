@@ -13,6 +13,8 @@ std::string ShortId(const std::string& id);
 std::string ShowGapCount(const v1::CallSummary& call);
 /// The gaps as a table: cause, from, to, length, stream, packets. "No gap.\n" when there is none.
 std::string GapTable(const v1::CallSummary& call);
+/// Where audio plays whose place in time is not proven, with a line that says so; empty when all is.
+std::string UnsureTable(const v1::PlayHeader& header);
 /// All that is known of a call: parties, streams with their packets, gaps.
 std::string CallDetails(const v1::CallSummary& call);
 

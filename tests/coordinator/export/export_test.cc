@@ -220,6 +220,7 @@ TEST_F(ExportTest, EveryCallHasAudioMetadataAndItsGaps) {
     EXPECT_EQ(json["call_id"], call.id.ToHex());
     EXPECT_EQ(json["streams"].size(), call.streams.size());
     EXPECT_EQ(json["gaps"].size(), 1u);
+    EXPECT_TRUE(json["audio"]["unsure_places"].empty());
     EXPECT_EQ(json["traders"][0], "Ben Brandt");
     EXPECT_NE(gaps.find(call.id.ToHex()), std::string::npos);
     EXPECT_NE(calls.find(call.id.ToHex()), std::string::npos);
@@ -245,6 +246,18 @@ TEST_F(ExportTest, WithoutAReasonOrWithAnUnknownCallNothingLeaves) {
   EXPECT_TRUE(absl::IsNotFound(status));
   EXPECT_NE(status.message().find(ToHex(AsBytes(std::string(16, 'x')))), absl::string_view::npos);
   EXPECT_FALSE(fs::exists(folder / "bag"));
+}
+
+TEST(CallJson, SaysWhichAudioHasNoProvenTime) {
+  v1::UnsurePlace place;
+  place.set_stream_id(std::string(16, '\x12'));
+  place.set_first_segment(3);
+  place.set_end_segment(5);
+  place.mutable_placed()->set_begin_utc_ns(1'790'000'000'000'000'000);
+  const auto json = nlohmann::json::parse(coordinator::CallJson({}, {}, {0, {"Ben"}, {place}}));
+  EXPECT_EQ(json["audio"]["unsure_places"].size(), 1u);
+  EXPECT_EQ(json["audio"]["unsure_places"][0]["first_segment"], 3);
+  EXPECT_EQ(json["audio"]["unsure_places"][0]["begin_utc"], "2026-09-21T14:13:20.000000000Z");
 }
 
 TEST(CsvField, IsQuotedAndNeverAFormula) {

@@ -17,8 +17,15 @@ using test::StreamShape;
 using ::testing::Each;
 using ::testing::ElementsAre;
 
+absl::StatusOr<StreamDecoder> Decoder() {
+  const CallTimes times{.begin_utc_ns = kAnchorUtcNs,
+                        .end_utc_ns = std::nullopt,
+                        .credible = {kAnchorUtcNs, kAnchorUtcNs + 3'600'000'000'000}};
+  return StreamDecoder::Create(StreamPlacer(times, kAnchorUtcNs));
+}
+
 std::vector<AudioPiece> Decode(const std::vector<MadeSegment>& segments) {
-  auto decoder = StreamDecoder::Create();
+  auto decoder = Decoder();
   EXPECT_TRUE(decoder.ok());
   std::vector<AudioPiece> all;
   for (const MadeSegment& segment : segments) {
@@ -119,7 +126,7 @@ TEST(StreamDecoder, AnUnknownCodecIsNamedAndSilent) {
   const std::vector<int16_t> said = test::Babble(1600, 7);
   std::vector<MadeSegment> segments = test::MakeExact("PCMA", said, {});
   segments[0].body.set_codec("G729");
-  auto decoder = StreamDecoder::Create();
+  auto decoder = Decoder();
   const auto pieces = decoder->Decode(segments[0].body, segments[0].media);
   ASSERT_TRUE(pieces.ok());
   EXPECT_TRUE(pieces->empty());
@@ -131,7 +138,7 @@ TEST(StreamDecoder, AFrameThatDoesNotDecodeIsSilenceAndCounted) {
   std::vector<MadeSegment> segments = test::MakeOpus(said, {});
   segments[0].media[0] = 0xFF;  // Code 3 with a count that does not fit.
   segments[0].media[1] = 0x00;
-  auto decoder = StreamDecoder::Create();
+  auto decoder = Decoder();
   const auto pieces = decoder->Decode(segments[0].body, segments[0].media);
   ASSERT_TRUE(pieces.ok());
   EXPECT_EQ(decoder->undecodable_frames(), 1U);
@@ -143,6 +150,25 @@ TEST(CallMixer, StreamsOfOneChannelAreAddedWithinTheRangeOfASample) {
                   {SourceOf(0, {{0, {1, 2, 30000}}}), SourceOf(0, {{125'000, {10, 30000}}}),
                    SourceOf(1, {{250'000, {-30000}}}), SourceOf(1, {{250'000, {-30000}}})});
   EXPECT_THAT(*mixer.Next(4), ElementsAre(1, 0, 12, 0, 32767, -32768, 0, 0));
+}
+
+TEST(CallMixer, AHoldOfTenHoursIsSilenceThatNobodyReadsAheadFor) {
+  constexpr int64_t kHoldSeconds = 36'000;
+  std::vector<AudioPiece> pieces;
+  for (int64_t second = kHoldSeconds; second < kHoldSeconds + 60; ++second)
+    pieces.push_back({second * 1'000'000'000, std::vector<int16_t>(8000, 7)});
+  size_t read = 0;
+  CallMixer mixer(0, 1, {{0, [&]() -> absl::StatusOr<std::optional<std::vector<AudioPiece>>> {
+                            if (read == pieces.size()) return std::nullopt;
+                            return std::vector<AudioPiece>{pieces[read++]};
+                          }}});
+  for (int64_t second = 0; second < kHoldSeconds; ++second) {
+    const auto window = mixer.Next(8000);
+    ASSERT_TRUE(window.ok());
+    ASSERT_TRUE(std::all_of(window->begin(), window->end(), [](int16_t sample) { return sample == 0; }));
+    ASSERT_LE(read, 2U) << "after " << second << " s";
+  }
+  EXPECT_THAT(*mixer.Next(8000), Each(7));
 }
 
 TEST(CallMixer, AudioBeforeTheBeginningComesLateRatherThanNever) {

@@ -15,6 +15,7 @@
 namespace turret::coordinator {
 namespace {
 
+using test::kAnchorUtcNs;
 using test::MadeSegment;
 
 struct Decoded {
@@ -51,20 +52,29 @@ Decoded ReadOgg(const Buffer& file) {
   return decoded;
 }
 
+// Within an hour from the anchor.
+StreamPlacer Placer() {
+  const CallTimes times{.begin_utc_ns = kAnchorUtcNs,
+                        .end_utc_ns = std::nullopt,
+                        .credible = {kAnchorUtcNs, kAnchorUtcNs + 3'600'000'000'000}};
+  return StreamPlacer(times, kAnchorUtcNs);
+}
+
 struct KeptFile {
   Buffer file;
   std::vector<FileRun> runs;
+  size_t piece_bytes_max = 0;
 };
-KeptFile MakeKept(const std::vector<MadeSegment>& segments, uint64_t lead_in_samples) {
-  auto file = KeptFramesFile::Create({.tags = {{"TITLE", "x"}}}, lead_in_samples);
-  EXPECT_TRUE(file.ok());
+KeptFile MakeKept(const std::vector<MadeSegment>& segments, std::optional<int64_t> begin_utc_ns) {
   KeptFile made;
-  for (const MadeSegment& segment : segments) {
-    EXPECT_TRUE(file->Add(segment.body, segment.media).ok());
-    Append(made.file, file->Take());
-  }
+  auto file = KeptFramesFile::Create({.tags = {{"TITLE", "x"}}}, Placer(), begin_utc_ns, [&](Bytes piece) {
+    made.piece_bytes_max = std::max(made.piece_bytes_max, piece.size());
+    Append(made.file, piece);
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(file.ok());
+  for (const MadeSegment& segment : segments) EXPECT_TRUE(file->Add(segment.body, segment.media).ok());
   EXPECT_TRUE(file->Finish().ok());
-  Append(made.file, file->Take());
   made.runs = file->kept_runs();
   return made;
 }
@@ -81,7 +91,7 @@ TEST(Wav, HeaderIsTheCanonicalOne) {
 TEST(KeptFrames, TheRunsInTheFileAreTheFramesByteForByte) {
   const std::vector<int16_t> said = test::Babble(8000 * 31, 11);
   const std::vector<MadeSegment> segments = test::MakeOpus(said, {.lost = {99, 500, 501}});
-  const KeptFile made = MakeKept(segments, 0);
+  const KeptFile made = MakeKept(segments, std::nullopt);
   Buffer media;
   for (const MadeSegment& segment : segments) Append(media, segment.media);
   Buffer kept;
@@ -92,7 +102,7 @@ TEST(KeptFrames, TheRunsInTheFileAreTheFramesByteForByte) {
 
 TEST(KeptFrames, AStockDecoderHearsTheStreamOnItsTimeLineWithHolesSilent) {
   const std::vector<int16_t> said = test::Babble(8000 * 31, 12);
-  const KeptFile made = MakeKept(test::MakeOpus(said, {.lost = {99, 500, 501}}), 4000);
+  const KeptFile made = MakeKept(test::MakeOpus(said, {.lost = {99, 500, 501}}), kAnchorUtcNs - 500'000'000);
   const Decoded decoded = ReadOgg(made.file);
   ASSERT_EQ(decoded.channels, 1);
   EXPECT_EQ(decoded.tags, "TITLE=x\n");
@@ -105,9 +115,33 @@ TEST(KeptFrames, AStockDecoderHearsTheStreamOnItsTimeLineWithHolesSilent) {
   EXPECT_GE(test::WorstWindow(expected, decoded.audio[0]), 0.85);
 }
 
+TEST(KeptFrames, AHoldOfTenMinutesIsWrittenAsItGoesAndTheVoiceBehindItIsInItsPlace) {
+  const std::vector<int16_t> said = test::Babble(8000 * 4, 13);
+  std::vector<MadeSegment> segments = test::MakeOpus(said, {.packets_a_segment = 100});
+  segments[1] = test::MakeOpus(said, {.first_timestamp = 1000 + 8000 * 600})[0];
+  segments[1].body.set_anchor_timestamp(1000);
+  const KeptFile made = MakeKept({segments[0], segments[1]}, std::nullopt);
+  EXPECT_LT(made.piece_bytes_max, 20'000U) << "a page, and no more, is ever held";
+  const Decoded decoded = ReadOgg(made.file);
+  ASSERT_EQ(decoded.audio[0].size(), 8000U * 604);
+  const auto behind = std::span(decoded.audio[0]).subspan(size_t{8000} * 600);
+  EXPECT_LE(std::abs(test::BestLag(said, behind, 40)), 8);
+}
+
+TEST(KeptFrames, ASourceWhoseTimestampsJumpIsPlacedByItsNewMapNotByDaysOfSilence) {
+  const std::vector<int16_t> said = test::Babble(8000 * 4, 14);
+  std::vector<MadeSegment> segments = test::MakeOpus(said, {.packets_a_segment = 100});
+  const int64_t jumped = int64_t{4'000'000'000};  // Nearly six days of ticks.
+  segments[1] = test::MakeOpus(said, {.first_timestamp = jumped})[0];
+  segments[1].body.set_anchor_utc_ns(kAnchorUtcNs + 3'000'000'000);
+  const Decoded decoded = ReadOgg(MakeKept({segments[0], segments[1]}, std::nullopt).file);
+  ASSERT_EQ(decoded.audio[0].size(), 8000U * 7);
+  EXPECT_LE(std::abs(test::BestLag(said, std::span(decoded.audio[0]).subspan(size_t{8000} * 3), 40)), 8);
+}
+
 TEST(KeptFrames, PayloadIsNotTakenForFramesAndMakesNoFile) {
   const std::vector<MadeSegment> exact = test::MakeExact("PCMA", test::Babble(1600, 1), {});
-  auto file = KeptFramesFile::Create({}, 0);
+  auto file = KeptFramesFile::Create({}, Placer(), std::nullopt, [](Bytes) { return absl::OkStatus(); });
   ASSERT_TRUE(file.ok());
   EXPECT_TRUE(file->Add(exact[0].body, exact[0].media).ok());
   EXPECT_EQ(file->Finish().code(), absl::StatusCode::kFailedPrecondition);
