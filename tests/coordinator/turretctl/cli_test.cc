@@ -116,6 +116,21 @@ TEST_F(CliTest, PlayWritesTheFileAndListsTheGaps) {
   EXPECT_EQ(std::filesystem::status(folder_ / "a.wav").permissions(), std::filesystem::perms(0600));
 }
 
+TEST_F(CliTest, PlaySaysWhichAudioHasNoProvenTime) {
+  turretctl_.access.play = PlayOf(turretctl_.access.calls[0], {"RIFF"});
+  const std::vector<std::string> play{"play", "3fabab", "--reason", "x", "--force", "-o", folder_ / "a.wav"};
+  EXPECT_THAT(turretctl_.Run(play).out, Not(HasSubstr("not proven")));
+  v1::UnsurePlace& place = *turretctl_.access.play[0].mutable_header()->add_unsure();
+  place.set_stream_id(std::string(16, '\x12'));
+  place.set_first_segment(3);
+  place.set_end_segment(5);
+  const std::string out = turretctl_.Run(play).out;
+  for (const char* text : {"not proven", "3 to 4"}) EXPECT_THAT(out, HasSubstr(text));
+  std::vector<std::string> json = play;
+  json.push_back("--json");
+  EXPECT_EQ(nlohmann::json::parse(turretctl_.Run(json).out)["unsure_places"][0]["end_segment"], 5);
+}
+
 TEST_F(CliTest, PlayNeverReplacesAFileUnasked) {
   turretctl_.access.play = PlayOf(turretctl_.access.calls[0], {"new"});
   std::ofstream(folder_ / "a.wav") << "old";
