@@ -4,11 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
 #include <mutex>
-#include <optional>
-#include <string_view>
+#include <utility>
 
 #include "absl/memory/memory.h"
 #include "fmt/format.h"
@@ -17,40 +14,10 @@
 namespace turret::node {
 namespace {
 
-constexpr int kLogLevelOfBrokenPeers = 3;
-constexpr su_duration_t kCloseDelayMs = 1000;  // For a 413 to be read before the connection is reset.
-
-thread_local SipAgent* stepping = nullptr;
-
-/// "tcp/10.0.0.1:40000" behind `what` in `line`.
-std::optional<HostPort> PeerIn(std::string_view line, std::string_view what) {
-  const size_t at = line.find(what);
-  if (at == std::string_view::npos) return std::nullopt;
-  std::string_view peer = line.substr(at + what.size());
-  if (!peer.starts_with("tcp/")) return std::nullopt;
-  peer = peer.substr(4, peer.find_first_of(" ;\n\r", 4) - 4);
-  const absl::StatusOr<HostPort> parsed = ParseHostPort(std::string(peer));
-  return parsed.ok() ? std::optional(*parsed) : std::nullopt;
-}
-
-/// The library stops to read a connection that brought garbage or too much, and keeps it open for half an
-/// hour: all calls on it would be deaf. It says so in its log only, so that is read here, and discarded.
-void OnLog(void*, const char* format, va_list arguments) {
-  if (stepping == nullptr) return;
-  char line[256];
-  vsnprintf(line, sizeof line, format, arguments);
-  if (const auto peer = PeerIn(line, "received garbage from ")) stepping->NoteBroken(*peer, true);
-  if (const auto peer = PeerIn(line, "too large message from ")) stepping->NoteBroken(*peer, false);
-}
-
 void InitializeLibrary() {
   static std::once_flag once;
-  std::call_once(once, [] {
-    su_init();
-    for (su_log_t* const log : {su_log_default, nta_log, tport_log}) su_log_redirect(log, OnLog, nullptr);
-    su_log_soft_set_level(nullptr, 0);
-    for (su_log_t* const log : {nta_log, tport_log}) su_log_set_level(log, kLogLevelOfBrokenPeers);
-  });
+  std::call_once(once, [] { su_init(); });
+  ConnectionWatch::TakeOver();
 }
 
 int OnWake(void*, su_wait_t* wait, void* fd) {
@@ -86,9 +53,10 @@ absl::Status ChoosePorts(bool on_udp, HostPort& udp, bool on_tcp, HostPort& tcp)
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SipAgent>> SipAgent::Create(const SipOptions& options, OnRequest on_request) {
+absl::StatusOr<std::unique_ptr<SipAgent>> SipAgent::Create(const SipOptions& options, Clock& clock,
+                                                           OnRequest on_request) {
   InitializeLibrary();
-  auto agent = absl::WrapUnique(new SipAgent(std::move(on_request)));
+  auto agent = absl::WrapUnique(new SipAgent(clock, std::move(on_request)));
   TURRET_RETURN_IF_ERROR(agent->Open(options));
   return agent;
 }
@@ -134,7 +102,7 @@ absl::Status SipAgent::Bind(const std::string& url, const SipOptions& options) {
 }
 
 SipAgent::~SipAgent() {
-  CloseBroken(true);
+  watch_.CloseAll();
   if (default_leg_ != nullptr) nta_leg_destroy(default_leg_);
   if (agent_ != nullptr) nta_agent_destroy(agent_);
   if (root_ != nullptr) {
@@ -145,31 +113,10 @@ SipAgent::~SipAgent() {
 }
 
 void SipAgent::Step(int wait_ms) {
-  stepping = this;
+  watch_.Begin();
   su_root_step(root_, wait_ms);
-  CloseBroken(false);
-  stepping = nullptr;
-}
-
-// At once, since the library will not find the connection any more when it has answered.
-void SipAgent::NoteBroken(const HostPort& peer, bool at_once) {
-  const std::string port = fmt::format("{}", peer.port);
-  tp_name_t name[1] = {};
-  name->tpn_proto = "tcp";
-  name->tpn_host = name->tpn_canon = peer.host.c_str();
-  name->tpn_port = port.c_str();
-  tport_t* const connection = tport_by_name(nta_agent_tports(agent_), name);
-  if (connection != nullptr && tport_is_secondary(connection))
-    broken_.push_back({tport_ref(connection), su_now(), at_once});
-}
-
-void SipAgent::CloseBroken(bool all) {
-  std::erase_if(broken_, [all](const Broken& broken) {
-    if (!all && !broken.at_once && su_duration(su_now(), broken.since) < kCloseDelayMs) return false;
-    tport_shutdown(broken.connection, 2);
-    tport_unref(broken.connection);
-    return true;
-  });
+  watch_.End();
+  watch_.CloseDue();
 }
 
 void SipAgent::Wake() {
@@ -177,17 +124,26 @@ void SipAgent::Wake() {
   (void)!write(wake_fd_, &one, sizeof one);
 }
 
+// A message that is neither request nor answer counts as message only; one that is too large counts as bad
+// request, but not as bad message.
 SipAgent::Refused SipAgent::TakeRefused() {
-  usize_t bad_messages = 0;
-  usize_t bad_requests = 0;
-  nta_agent_get_stats(agent_, NTATAG_S_BAD_MESSAGE_REF(bad_messages), NTATAG_S_BAD_REQUEST_REF(bad_requests),
+  Counts now;
+  nta_agent_get_stats(agent_, NTATAG_S_RECV_MSG_REF(now.messages), NTATAG_S_RECV_REQUEST_REF(now.requests),
+                      NTATAG_S_RECV_RESPONSE_REF(now.answers), NTATAG_S_BAD_MESSAGE_REF(now.bad_messages),
+                      NTATAG_S_BAD_REQUEST_REF(now.bad_requests), NTATAG_S_BAD_RESPONSE_REF(now.bad_answers),
                       TAG_END());
-  const uint64_t messages = bad_messages - bad_messages_;
-  const uint64_t requests = bad_requests - bad_requests_;
-  bad_messages_ = bad_messages;
-  bad_requests_ = bad_requests;
-  return {messages,
-          requests - std::min(messages, requests)};  // Too large is a bad request, but no bad message.
+  const Counts before = std::exchange(counted_, now);
+  const ConnectionWatch::Seen seen = watch_.Take();
+  const uint64_t bad_answers = now.bad_answers - before.bad_answers;
+  const uint64_t neither =
+      (now.messages - before.messages) - (now.requests - before.requests) - (now.answers - before.answers);
+  Refused refused;
+  refused.malformed = (now.bad_messages - before.bad_messages) - neither - bad_answers;
+  refused.oversized = (now.bad_requests - before.bad_requests) - refused.malformed;
+  refused.garbage = neither - std::min(neither, seen.keepalives) + bad_answers + seen.binary;
+  refused.stun = seen.stun;
+  refused.unfinished = seen.unfinished;
+  return refused;
 }
 
 }  // namespace turret::node

@@ -50,6 +50,9 @@ void SipDialogs::Tick() {
   const SipAgent::Refused refused = agent_->TakeRefused();
   Count("malformed", refused.malformed);
   Count("oversized", refused.oversized);
+  Count("garbage", refused.garbage);
+  Count("stun", refused.stun);
+  Count("unfinished", refused.unfinished);
   const absl::Duration now = parts_.clock.Elapsed();
   if (now - last_retry_ < kRetryInterval) return;
   last_retry_ = now;

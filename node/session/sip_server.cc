@@ -46,7 +46,8 @@ struct SipServer::State {
 
 void SipServer::State::Run(const SipOptions& options, std::promise<absl::Status> started) {
   absl::StatusOr<std::unique_ptr<SipAgent>> sip = SipAgent::Create(
-      options, [this](nta_incoming_t* irq, const sip_t& message) { return dialogs.OnOutside(irq, message); });
+      options, parts.clock,
+      [this](nta_incoming_t* irq, const sip_t& message) { return dialogs.OnOutside(irq, message); });
   if (!sip.ok()) {
     started.set_value(sip.status());
     return;

@@ -9,8 +9,10 @@
 #define NTA_LEG_MAGIC_T void
 #define NTA_INCOMING_MAGIC_T void
 #define NTA_OUTGOING_MAGIC_T void
+#define TPORT_STUN_SERVER_T void
 
 #include <sofia-sip/msg_addr.h>
+#include <sofia-sip/msg_buffer.h>
 #include <sofia-sip/msg_header.h>
 #include <sofia-sip/nta.h>
 #include <sofia-sip/nta_tport.h>
@@ -19,12 +21,14 @@
 #include <sofia-sip/sip_status.h>
 #include <sofia-sip/sip_util.h>
 #include <sofia-sip/su.h>
+#include <sofia-sip/su_errno.h>
 #include <sofia-sip/su_log.h>
 #include <sofia-sip/su_wait.h>
 #include <sofia-sip/tport.h>
 #include <sofia-sip/tport_tag.h>
 
 extern "C" {
+#include <sofia-sip/tport_plugins.h>  // Does not say so itself.
 extern su_log_t nta_log[];  // Of the library, in none of its headers.
 extern su_log_t tport_log[];
 }
