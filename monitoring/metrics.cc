@@ -63,6 +63,12 @@ struct NodeMetrics::State {
   Gauge& spool_limit = exporter.Gauge("turret_spool_limit_bytes", "Spool that may be used.");
   Histogram& spool_commit =
       exporter.SecondsHistogram("turret_spool_commit_seconds", "Time of a group commit of the spool.");
+  Counter& commits_failed = exporter.Counter("turret_spool_commits_failed_total",
+                                             "Group commits of the spool that the disk refused.");
+  Counter& bytes_unreadable = exporter.Counter("turret_spool_unreadable_bytes_total",
+                                               "Committed bytes of the spool that cannot be read back.");
+  Counter& extents_unopened = exporter.Counter("turret_spool_extents_unopened_total",
+                                               "Extents moved aside since the node key does not open them.");
   Gauge& lag_seconds =
       exporter.Gauge("turret_replication_lag_seconds", "Age of the oldest item that is not acknowledged.");
   Gauge& lag_bytes = exporter.Gauge("turret_replication_lag_bytes", "Bytes that are not acknowledged.");
@@ -105,6 +111,15 @@ void NodeMetrics::SpoolBytes(uint64_t used, uint64_t limit) {
 }
 void NodeMetrics::SpoolCommit(absl::Duration took) {
   state_->spool_commit.Observe(absl::ToDoubleSeconds(took));
+}
+void NodeMetrics::SpoolCommitsFailed(uint64_t commits) {
+  state_->commits_failed.Increment(static_cast<double>(commits));
+}
+void NodeMetrics::SpoolBytesUnreadable(uint64_t bytes) {
+  state_->bytes_unreadable.Increment(static_cast<double>(bytes));
+}
+void NodeMetrics::SpoolExtentsUnopened(uint64_t extents) {
+  state_->extents_unopened.Increment(static_cast<double>(extents));
 }
 void NodeMetrics::ReplicationLag(absl::Duration oldest, uint64_t bytes) {
   state_->lag_seconds.Set(absl::ToDoubleSeconds(oldest));

@@ -34,6 +34,9 @@ class NodeMetrics {
   void CallFlagged(v1::CallFlag flag);                         // turret_calls_flagged_total{flag}
   void SpoolBytes(uint64_t used, uint64_t limit);              // turret_spool_bytes, turret_spool_limit_bytes
   void SpoolCommit(absl::Duration took);                       // turret_spool_commit_seconds (histogram)
+  void SpoolCommitsFailed(uint64_t commits);                   // turret_spool_commits_failed_total
+  void SpoolBytesUnreadable(uint64_t bytes);                   // turret_spool_unreadable_bytes_total
+  void SpoolExtentsUnopened(uint64_t extents);                 // turret_spool_extents_unopened_total
   void ReplicationLag(absl::Duration oldest, uint64_t bytes);  // turret_replication_lag_seconds, …_lag_bytes
   void ReplicationRefused(std::string_view reason);            // turret_replication_refused_total{reason}
   void ReplicationConnected(bool connected);                   // turret_replication_connected

@@ -17,6 +17,7 @@
 #include "node/replicate/replicator.h"
 #include "node/session/sip_server.h"
 #include "node/spool/spool.h"
+#include "node/spool/spool_alarm.h"
 #include "proto/rpc/credentials.h"
 #include "spdlog/spdlog.h"
 #include "storage/base/clock.h"
@@ -56,6 +57,7 @@ class Housekeeper {
         replicator_(replicator),
         presence_(presence),
         metrics_(metrics),
+        spool_alarm_(metrics),
         presence_interval_(config.presence_interval),
         next_presence_(clock.Elapsed() + config.presence_interval) {}
 
@@ -83,6 +85,7 @@ class Housekeeper {
     last_housekeeping_ = now;
     Trim();
     const SpoolStats stats = spool_.Stats();
+    spool_alarm_.Observe(stats, now);
     metrics_.SpoolBytes(stats.bytes_used, stats.bytes_max);
     if (stats.commits != commits_seen_)
       metrics_.SpoolCommit(stats.last_commit);  // A sample of them: one a second.
@@ -107,6 +110,7 @@ class Housekeeper {
   const Replicator& replicator_;
   Presence& presence_;
   NodeMetrics& metrics_;
+  SpoolAlarm spool_alarm_;
   const absl::Duration presence_interval_;
   absl::Duration next_presence_;
   uint64_t commits_seen_ = 0;
