@@ -15,6 +15,10 @@ class MediaPorts {
   /// Binds an even UDP port for RTP (and its odd neighbour for RTCP) and begins to receive for `stream`; returns the
   /// RTP port. Errors: ResourceExhausted when no port is free.
   virtual absl::StatusOr<uint16_t> Open(StreamId stream) = 0;
+  /// As Open, but what comes waits in the sockets (G.711: some seconds fit) until Listen.
+  virtual absl::StatusOr<uint16_t> Hold(StreamId stream) = 0;
+  /// Begins to receive for a stream whose ports are held. Errors: NotFound, ResourceExhausted.
+  [[nodiscard]] virtual absl::Status Listen(StreamId stream) = 0;
   /// Reads what is still in the socket's buffer into the spool, then closes it. On return no further datagram of
   /// this stream is appended. The freed port rests for 60 s.
   virtual void Close(StreamId stream) = 0;

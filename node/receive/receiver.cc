@@ -117,6 +117,24 @@ Receiver::~Receiver() {
 }
 
 absl::StatusOr<uint16_t> Receiver::Open(StreamId stream) {
+  TURRET_ASSIGN_OR_RETURN(const uint16_t port, Hold(stream));
+  if (absl::Status listening = Listen(stream); !listening.ok()) {
+    Close(stream);
+    return listening;
+  }
+  return port;
+}
+
+absl::Status Receiver::Listen(StreamId stream) {
+  absl::MutexLock lock(&state_->mutex);
+  const auto found = state_->streams.find(stream);
+  if (found == state_->streams.end())
+    return absl::NotFoundError(fmt::format("stream {} has no ports", stream.ToHex()));
+  TURRET_RETURN_IF_ERROR(state_->Watch(*found->second.rtp));
+  return state_->Watch(*found->second.rtcp);
+}
+
+absl::StatusOr<uint16_t> Receiver::Hold(StreamId stream) {
   absl::MutexLock lock(&state_->mutex);
   if (state_->streams.contains(stream))
     return absl::AlreadyExistsError(fmt::format("stream {} has its ports already", stream.ToHex()));
@@ -154,13 +172,8 @@ absl::StatusOr<Pair> Receiver::State::BindPair(StreamId stream) {
       if (!absl::IsAlreadyExists(why)) return why;
       continue;
     }
-    Pair pair{*port, std::make_unique<Port>(*std::move(rtp), stream, false),
-              std::make_unique<Port>(*std::move(rtcp), stream, true)};
-    absl::Status watched = Watch(*pair.rtp);
-    watched.Update(Watch(*pair.rtcp));
-    if (watched.ok()) return pair;
-    pool.Free(*port, now);
-    return watched;
+    return Pair{*port, std::make_unique<Port>(*std::move(rtp), stream, false),
+                std::make_unique<Port>(*std::move(rtcp), stream, true)};
   }
   return absl::ResourceExhaustedError(
       fmt::format("no free media port from {} to {}", options.port_min, options.port_max));

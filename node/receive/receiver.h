@@ -35,6 +35,8 @@ class Receiver final : public MediaPorts {
                                                           NodeMetrics& metrics ABSL_ATTRIBUTE_LIFETIME_BOUND);
   ~Receiver() override;
   absl::StatusOr<uint16_t> Open(StreamId stream) override;
+  absl::StatusOr<uint16_t> Hold(StreamId stream) override;
+  absl::Status Listen(StreamId stream) override;
   void Close(StreamId stream) override;
   /// Datagrams that reached a session's port, and those dropped before the spool (spool_full), since the
   /// start.

@@ -111,6 +111,12 @@ std::string Repaired(std::string_view text) {
   return out;
 }
 
+std::string FormatHead(const SdpAnswer& own) {
+  const std::string_view family = own.address.find(':') == std::string::npos ? "IP4" : "IP6";
+  return fmt::format("v=0\r\no=turret {} {} IN {} {}\r\ns=turret recorder\r\nc=IN {} {}\r\nt=0 0\r\n",
+                     own.session, own.version, family, own.address, family, own.address);
+}
+
 std::string_view ModeOfAnswer(const SdpMedia& media) { return media.paused() ? "inactive" : "recvonly"; }
 
 }  // namespace
@@ -152,12 +158,20 @@ absl::StatusOr<SdpOffer> ParseSdp(std::string_view text) {
   return absl::InvalidArgumentError("SDP: no m-line can be read");
 }
 
+std::string FormatOffer(const SdpAnswer& own, const std::vector<SdpOwnMedia>& media) {
+  std::string sdp = FormatHead(own);
+  for (const SdpOwnMedia& line : media) {
+    sdp += fmt::format(
+        "m=audio {} RTP/AVP 8 0\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=recvonly\r\n",
+        line.port);
+    if (!line.label.empty()) sdp += fmt::format("a=label:{}\r\n", line.label);
+  }
+  return sdp;
+}
+
 std::string FormatAnswer(const SdpAnswer& answer, const SdpOffer& offer,
                          const std::vector<std::optional<uint16_t>>& ports) {
-  const std::string_view family = answer.address.find(':') == std::string::npos ? "IP4" : "IP6";
-  std::string sdp =
-      fmt::format("v=0\r\no=turret {} {} IN {} {}\r\ns=turret recorder\r\nc=IN {} {}\r\nt=0 0\r\n",
-                  answer.session, answer.version, family, answer.address, family, answer.address);
+  std::string sdp = FormatHead(answer);
   for (size_t index = 0; index < offer.media.size(); ++index) {
     const SdpMedia& media = offer.media[index];
     if (index >= ports.size() || !ports[index]) {

@@ -55,11 +55,18 @@ bool IsKnownCodec(const SdpCodec& codec);
 /// Errors: InvalidArgument when not even the m-lines can be read.
 absl::StatusOr<SdpOffer> ParseSdp(std::string_view text);
 
-struct SdpAnswer {
+struct SdpAnswer {  // What a description of ours says of itself.
   uint64_t session = 0;  // Of the o-line.
   uint64_t version = 0;
   std::string address;  // Of our media ports.
 };
+
+/// An offer of our own: G.711, which we receive; a label when it is known whose voice we expect.
+struct SdpOwnMedia {
+  uint16_t port = 0;
+  std::string label;
+};
+std::string FormatOffer(const SdpAnswer& own, const std::vector<SdpOwnMedia>& media);
 
 /// One m-line for each offered one; `ports` holds our RTP port, nullopt where the line is refused.
 std::string FormatAnswer(const SdpAnswer& answer, const SdpOffer& offer,

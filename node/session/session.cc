@@ -23,8 +23,13 @@ CallTraits TraitsOf(const Offer& offer, const ReadOffer& read) {
   CallTraits traits;
   for (const v1::Party& party : read.metadata.parties)
     if (!party.aor().empty()) traits.aors.push_back(party.aor());
-  for (const SdpMedia& media : read.sdp->media)
-    if (!media.label.empty()) traits.labels.push_back(media.label);
+  if (read.sdp) {
+    for (const SdpMedia& media : read.sdp->media)
+      if (!media.label.empty()) traits.labels.push_back(media.label);
+  } else {
+    for (const RsStream& stream : read.metadata.streams)
+      if (!stream.label.empty()) traits.labels.push_back(stream.label);
+  }
   traits.device = offer.device;
   traits.source = WithoutPort(offer.source_address);
   return traits;
@@ -36,12 +41,6 @@ Offer WithoutParts(const Offer& offer) {
   out.sip_call_id = CleanText(offer.sip_call_id);
   out.source_address = CleanText(offer.source_address);
   return out;
-}
-
-std::string SdpText(const Offer& offer) {
-  for (const BodyPart& part : offer.parts)
-    if (part.body.starts_with("v=")) return part.body;
-  return {};
 }
 
 }  // namespace
@@ -56,7 +55,6 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(const Offer& offer, con
   if (!parts.enrolment.ready())
     return absl::UnavailableError("no keys of the archive yet: no call can be sealed");
   TURRET_ASSIGN_OR_RETURN(ReadOffer read, ReadParts(offer));
-  if (!read.sdp) return absl::InvalidArgumentError("no SDP offer");
   auto session = absl::WrapUnique(new Session(std::make_unique<State>(parts)));
   State& state = *session->state_;
   state.call = CallId::Make(parts.random);
@@ -74,6 +72,10 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Create(const Offer& offer, con
   state.metadata = std::move(read.metadata);
   state.verbatim = std::move(read.verbatim);
   state.last_sdp = SdpText(offer);
+  if (!read.sdp) {
+    TURRET_RETURN_IF_ERROR(state.HoldPorts());
+    return session;
+  }
   TURRET_RETURN_IF_ERROR(state.OpenStreams(*read.sdp));
   if (state.streams.empty()) return absl::InvalidArgumentError("no m-line with audio over RTP/AVP");
   state.answer = state.MakeAnswer(*std::move(read.sdp));
@@ -90,11 +92,7 @@ absl::Status Session::Answered() {
   state.started = true;
   for (const v1::CallFlag flag : state.flags) state.parts.metrics.CallFlagged(flag);
   state.verbatim.clear();
-  for (const SessionStream& stream : state.streams) {
-    TURRET_RETURN_IF_ERROR(state.Append(state.StreamOpenedFact(stream, state.answered)));
-    if (stream.paused) TURRET_RETURN_IF_ERROR(state.Append(state.PauseFact(stream, state.answered)));
-  }
-  return absl::OkStatus();
+  return state.AppendOpened(0, state.answered);
 }
 
 absl::StatusOr<std::string> Session::Changed(const Offer& offer) {
@@ -117,11 +115,7 @@ absl::StatusOr<std::string> Session::Changed(const Offer& offer) {
   TURRET_RETURN_IF_ERROR(state.OpenStreams(*read.sdp));
   for (size_t index = 0; index < known; ++index)
     TURRET_RETURN_IF_ERROR(state.UpdatePause(state.streams[index], *read.sdp, at));
-  for (size_t index = known; index < state.streams.size(); ++index) {
-    TURRET_RETURN_IF_ERROR(state.Append(state.StreamOpenedFact(state.streams[index], at)));
-    if (state.streams[index].paused)
-      TURRET_RETURN_IF_ERROR(state.Append(state.PauseFact(state.streams[index], at)));
-  }
+  TURRET_RETURN_IF_ERROR(state.AppendOpened(known, at));
   state.answer = state.MakeAnswer(*std::move(read.sdp));
   return state.answer;
 }
@@ -130,6 +124,8 @@ absl::Status Session::End(v1::CallEnded::Reason reason) {
   State& state = *state_;
   if (!state.ending) {
     state.ending = true;
+    // So that what waits in held sockets is recorded; when the spool is full it is counted as dropped.
+    if (state.started) Acknowledged({}).IgnoreError();
     if (state.busy) state.ended = state.parts.presence.End(state.line_ids);
     state.CloseStreams(0);
     if (!state.started) return absl::OkStatus();

@@ -50,13 +50,21 @@ struct Offer {
 class Session {
  public:
   /// Handles the INVITE: reads SDP and metadata, matches lines, opens ports. Nothing is in the spool yet.
+  /// Without SDP the offer is ours: one m-line for each stream of the metadata, two when it tells none.
   /// Errors, for the SIP answer: ResourceExhausted (503), Unavailable (503: no archive keys yet),
-  /// InvalidArgument (488: no SDP, or none with audio that can be recorded — never because of metadata).
+  /// InvalidArgument (488: SDP without audio that can be recorded — never because of metadata).
   static absl::StatusOr<std::unique_ptr<Session>> Create(const Offer& offer, const SessionParts& parts);
+  /// What the 200 carries: our answer, or our offer.
   const std::string& answer_sdp() const;
   /// The call's time begins: unit key, call and streams go to the spool, in this order. The 200 OK may go out
   /// when they are durable: see journaled(). After an error the caller ends the session.
   [[nodiscard]] absl::Status Answered();
+  /// Our offer stands, and no ACK came: its ports are bound, and what comes waits in their sockets.
+  bool awaits_answer() const;
+  /// The ACK: its SDP answers our offer, and the streams begin. Without any that can be read they begin as we
+  /// offered them, so that nothing that comes is lost; `ack` without parts also stands for an ACK that never came.
+  /// Does nothing unless awaits_answer(). After an error the caller ends the session. Errors: as the spool's.
+  [[nodiscard]] absl::Status Acknowledged(const Offer& ack);
   /// re-INVITE or UPDATE with a new offer and perhaps metadata; returns the new answer's SDP, empty when
   /// there was no SDP to answer. Hold and resume become pause and recording; a new m-line becomes a new
   /// stream. Errors: InvalidArgument (488, the session goes on as it was: a stream's codec cannot change),

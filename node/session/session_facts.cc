@@ -88,6 +88,14 @@ v1::Fact Session::State::StreamOpenedFact(const SessionStream& stream, absl::Tim
   return fact;
 }
 
+absl::Status Session::State::AppendOpened(size_t from, absl::Time at) {
+  for (size_t index = from; index < streams.size(); ++index) {
+    TURRET_RETURN_IF_ERROR(Append(StreamOpenedFact(streams[index], at)));
+    if (streams[index].paused) TURRET_RETURN_IF_ERROR(Append(PauseFact(streams[index], at)));
+  }
+  return absl::OkStatus();
+}
+
 v1::Fact Session::State::PauseFact(const SessionStream& stream, absl::Time at) const {
   v1::Fact fact = MakeFact(at);
   fact.mutable_stream_pause_changed()->set_stream_id(stream.id.ToProto());

@@ -22,6 +22,12 @@ v1::VerbatimPart Verbatim(const BodyPart& part) {
 
 }  // namespace
 
+std::string SdpText(const Offer& offer) {
+  for (const BodyPart& part : offer.parts)
+    if (part.body.starts_with("v=")) return part.body;
+  return {};
+}
+
 absl::StatusOr<ReadOffer> ReadParts(const Offer& offer) {
   ReadOffer read;
   for (const BodyPart& part : offer.parts) {

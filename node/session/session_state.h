@@ -29,6 +29,13 @@ struct SessionStream {
   std::string participant_id;
 };
 
+/// A port of our own offer, until it is answered.
+struct HeldPort {
+  StreamId stream;
+  uint16_t port = 0;
+  std::string label;
+};
+
 /// What one request brought, read.
 struct ReadOffer {
   std::optional<SdpOffer> sdp;
@@ -38,6 +45,7 @@ struct ReadOffer {
   std::vector<v1::VerbatimPart> verbatim;
 };
 absl::StatusOr<ReadOffer> ReadParts(const Offer& offer);
+std::string SdpText(const Offer& offer);
 
 /// Whether the m-line still offers what the stream is recorded in.
 bool Offers(const SdpMedia& media, const SdpCodec& codec);
@@ -47,7 +55,13 @@ struct Session::State {
 
   /// Opens streams for the m-lines that have none yet.
   [[nodiscard]] absl::Status OpenStreams(const SdpOffer& sdp);
+  void AddStream(StreamId id, uint16_t port, size_t media_index, const SdpMedia& media);
   void AssignNewStreams(size_t first_new);
+  /// Binds what our own offer offers, and makes it.
+  [[nodiscard]] absl::Status HoldPorts();
+  [[nodiscard]] absl::Status OpenHeld(SdpOffer answer_to_us, absl::Time at);
+  void CloseHeld();
+  SdpAnswer NextDescription();
   std::string MakeAnswer(SdpOffer sdp);
   SessionStream* StreamOf(size_t media_index);
   [[nodiscard]] absl::Status UpdatePause(SessionStream& stream, const SdpOffer& sdp, absl::Time at);
@@ -56,6 +70,7 @@ struct Session::State {
   v1::Fact MakeFact(absl::Time at) const;
   [[nodiscard]] absl::Status Append(const v1::Fact& fact);
   [[nodiscard]] absl::Status AppendUnitKey();
+  [[nodiscard]] absl::Status AppendOpened(size_t from, absl::Time at);
   v1::Fact CallStartedFact() const;
   /// What a later request brought, if anything is new.
   [[nodiscard]] absl::Status AppendUpdate(const ReadOffer& read, const std::string& sdp_text, absl::Time at);
@@ -78,6 +93,7 @@ struct Session::State {
   std::vector<v1::VerbatimPart> verbatim;
   std::string last_sdp;
   std::vector<SessionStream> streams;
+  std::vector<HeldPort> held;
   uint64_t answer_version = 0;
   std::string answer;
   std::string day;

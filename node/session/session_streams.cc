@@ -41,25 +41,30 @@ absl::Status Session::State::OpenStreams(const SdpOffer& sdp) {
   for (size_t index = 0; index < std::min(sdp.media.size(), kSdpMediaMax); ++index) {
     const SdpMedia& media = sdp.media[index];
     if (!media.recordable() || StreamOf(index) != nullptr) continue;
-    SessionStream stream;
-    stream.id = StreamId::Make(parts.random);
-    const absl::StatusOr<uint16_t> port = parts.ports.Open(stream.id);
+    const StreamId id = StreamId::Make(parts.random);
+    const absl::StatusOr<uint16_t> port = parts.ports.Open(id);
     if (!port.ok()) {
       CloseStreams(first_new);
       streams.resize(first_new);
       return port.status();
     }
-    stream.port = *port;
-    stream.media_index = index;
-    stream.label = media.label;
-    stream.codec = Named(media.chosen());
-    stream.ptime_ms = media.ptime_ms == 0 ? kPtimeMsDefault : media.ptime_ms;
-    stream.paused = media.paused();
-    if (!IsKnownCodec(stream.codec)) flags.insert(v1::CALL_FLAG_UNKNOWN_CODEC);
-    streams.push_back(std::move(stream));
+    AddStream(id, *port, index, media);
   }
   AssignNewStreams(first_new);
   return absl::OkStatus();
+}
+
+void Session::State::AddStream(StreamId id, uint16_t port, size_t media_index, const SdpMedia& media) {
+  SessionStream stream;
+  stream.id = id;
+  stream.port = port;
+  stream.media_index = media_index;
+  stream.label = media.label;
+  stream.codec = Named(media.chosen());
+  stream.ptime_ms = media.ptime_ms == 0 ? kPtimeMsDefault : media.ptime_ms;
+  stream.paused = media.paused();
+  if (!IsKnownCodec(stream.codec)) flags.insert(v1::CALL_FLAG_UNKNOWN_CODEC);
+  streams.push_back(std::move(stream));
 }
 
 void Session::State::AssignNewStreams(size_t first_new) {
@@ -83,11 +88,15 @@ std::string Session::State::MakeAnswer(SdpOffer sdp) {
     std::stable_partition(media.codecs.begin(), media.codecs.end(),
                           [&](const SdpCodec& codec) { return SameCodec(codec, stream->codec); });
   }
+  return FormatAnswer(NextDescription(), sdp, ports);
+}
+
+SdpAnswer Session::State::NextDescription() {
   ++answer_version;
   uint64_t session_number =
       0;  // RFC 4566, 5.2: unique for this session; of our own id, so that none repeats.
   for (size_t byte = 0; byte < 7; ++byte) session_number = session_number << 8 | session.random[byte];
-  return FormatAnswer({session_number, answer_version, parts.advertised_address}, sdp, ports);
+  return {session_number, answer_version, parts.advertised_address};
 }
 
 absl::Status Session::State::UpdatePause(SessionStream& stream, const SdpOffer& sdp, absl::Time at) {
@@ -102,6 +111,7 @@ absl::Status Session::State::UpdatePause(SessionStream& stream, const SdpOffer& 
 
 void Session::State::CloseStreams(size_t from) {
   if (closed) return;
+  if (from == 0) CloseHeld();
   for (size_t index = from; index < streams.size(); ++index) parts.ports.Close(streams[index].id);
   closed = from == 0;
 }

@@ -66,7 +66,8 @@ std::string SipDialogs::ContactFor(std::string_view transport) const {
 int SipDialogs::OnOutside(nta_incoming_t* irq, const sip_t& sip) {
   const sip_method_t method = nta_incoming_method(irq);
   if (method == sip_method_ack) {
-    return 200;  // Of an answer that is settled: nothing is sent, the library forgets it.
+    if (Dialog* const dialog = FindByCall(sip)) OnAck(*dialog, OfferOf(irq, sip));
+    return 200;  // Nothing is sent, the library forgets it.
   }
   if (HasToTag(sip)) {
     Dialog* const dialog = FindByCall(sip);
@@ -168,6 +169,7 @@ void SipDialogs::Answer(uint64_t dialog_id, const absl::Status& durable) {
     End(dialog_id, v1::CallEnded::CANCELLED, nullptr);
     return;
   }
+  if (dialog->session->awaits_answer()) offering_[irq] = dialog_id;
   AnswerChange(dialog_id, irq, dialog->session->answer_sdp(), durable);
 }
 
@@ -194,30 +196,6 @@ void SipDialogs::SendOk(const Dialog& dialog, nta_incoming_t* irq, const std::st
                       TAG_IF(!sdp.empty(), SIPTAG_PAYLOAD_STR(sdp.c_str())), TAG_END());
 }
 
-// The answered INVITE of a dialog or a re-INVITE: its ACK ends it. A null message is the timeout without an
-// ACK: the call is recorded on, since its audio may well come.
-int SipDialogs::OnAckOrCancel(void* dialogs, nta_incoming_t* irq, const sip_t* sip) {
-  auto& self = *static_cast<SipDialogs*>(dialogs);
-  if (sip != nullptr && sip->sip_request->rq_method == sip_method_cancel) {
-    self.OnCancel(irq);
-  } else if (!self.changing_.contains(irq)) {
-    nta_incoming_destroy(irq);
-  }
-  return 0;
-}
-
-void SipDialogs::OnCancel(nta_incoming_t* irq) {
-  const auto found = inviting_.find(irq);
-  if (found == inviting_.end()) return;
-  const uint64_t id = found->second;
-  Dialog* const dialog = Find(id);
-  inviting_.erase(found);
-  dialog->invite = nullptr;
-  nta_incoming_treply(irq, SIP_487_REQUEST_CANCELLED, TAG_END());
-  nta_incoming_destroy(irq);
-  End(id, v1::CallEnded::CANCELLED, nullptr);
-}
-
 int SipDialogs::OnLeg(void* dialog, nta_leg_t*, nta_incoming_t* irq, const sip_t* sip) {
   auto& self = *static_cast<Dialog*>(dialog);
   return self.owner->OnInside(self, irq, *sip);
@@ -225,8 +203,9 @@ int SipDialogs::OnLeg(void* dialog, nta_leg_t*, nta_incoming_t* irq, const sip_t
 
 int SipDialogs::OnInside(Dialog& dialog, nta_incoming_t* irq, const sip_t& sip) {
   switch (nta_incoming_method(irq)) {
-    case sip_method_ack:
-      return 200;  // Without its To tag, or with another CSeq: taken for what it is meant to be.
+    case sip_method_ack:  // Without its To tag, or with another CSeq: taken for what it is meant to be.
+      OnAck(dialog, OfferOf(irq, sip));
+      return 200;
     case sip_method_bye:
       return OnBye(dialog, irq);
     case sip_method_invite:
@@ -245,7 +224,7 @@ int SipDialogs::OnInside(Dialog& dialog, nta_incoming_t* irq, const sip_t& sip) 
 }
 
 int SipDialogs::OnChange(Dialog& dialog, nta_incoming_t* irq, const sip_t& sip) {
-  if (dialog.invite != nullptr) return Refuse(irq, 491, "glare");
+  if (dialog.invite != nullptr || dialog.session->awaits_answer()) return Refuse(irq, 491, "glare");
   if (HasUnknownEncoding(sip)) return Refuse(irq, 415, "content_encoding");
   if (HasCutBody(sip)) return Refuse(irq, 400, "malformed");
   nta_leg_server_route(dialog.leg, nullptr, sip.sip_contact);

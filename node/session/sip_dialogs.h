@@ -57,6 +57,7 @@ class SipDialogs {
   int OnOptions(nta_incoming_t* irq);
   int CheckRequired(nta_incoming_t* irq, const sip_t& sip);
   void OnCancel(nta_incoming_t* irq);
+  void OnAck(Dialog& dialog, const Offer& ack);
 
   void OpenDialog(nta_incoming_t* irq, const sip_t& sip, const Offer& offer,
                   std::unique_ptr<Session> session);
@@ -88,6 +89,7 @@ class SipDialogs {
   std::map<uint64_t, std::unique_ptr<Dialog>> dialogs_;
   std::multimap<std::string, uint64_t> by_call_id_;
   std::map<nta_incoming_t*, uint64_t> inviting_;  // Not answered yet: what a CANCEL ends.
+  std::map<nta_incoming_t*, uint64_t> offering_;  // Our offer went out with the 200: the ACK answers it.
   std::set<nta_incoming_t*> changing_;            // The gate will answer these: not to be forgotten before.
   struct Ending {
     std::shared_ptr<Session> session;

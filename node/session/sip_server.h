@@ -4,7 +4,7 @@
 // What it refuses, each counted in NodeMetrics::SipRefused and Presence::CountRefused under this reason:
 //   malformed 400, oversized 413, garbage and stun (no request: not answered), unfinished (a message on a
 //   connection that does not end); content_encoding 415, extension 420, method 405, unknown_dialog 481,
-//   merged 482; not_acceptable 488: no SDP (late offers are not made), no audio over RTP/AVP, or a stream's
+//   merged 482; not_acceptable 488: no audio over RTP/AVP, or a stream's
 //   codec would change; glare 491: a change before the INVITE is answered; draining, not_ready, no_ports,
 //   spool_full, disk: 503 with Retry-After.
 #pragma once

@@ -184,6 +184,25 @@ TEST_F(ReceiverTest, CloseReadsWhatIsInTheSocketAndNothingComesAfter) {
   EXPECT_THAT(TextsOf(stream), SizeIs(600));
 }
 
+TEST_F(ReceiverTest, WhatComesToAHeldPortWaitsAndKeepsTheTimeOfItsArrival) {
+  Create();
+  const StreamId held = StreamId::Make(random_);
+  const StreamId open = StreamId::Make(random_);
+  const uint16_t port = receiver_->Hold(held).value();
+  const uint16_t other = receiver_->Open(open).value();
+  sender_.Send(port, "early");
+  sender_.Send(other, "heard");
+  ASSERT_TRUE(WaitUntil([&] { return receiver_->datagrams_received() == 1; }));
+  const int64_t before_listening = absl::ToUnixNanos(SystemClock().Utc());
+  ASSERT_TRUE(receiver_->Listen(held).ok());
+  ASSERT_TRUE(WaitUntil([&] { return receiver_->datagrams_received() == 2; }));
+  Spooled spooled = Read();
+  ASSERT_THAT(spooled.streams[held], SizeIs(1));
+  EXPECT_EQ(spooled.streams[held][0].bytes, "early");
+  EXPECT_LE(spooled.streams[held][0].arrival_utc_ns, before_listening);
+  EXPECT_TRUE(absl::IsNotFound(receiver_->Listen(StreamId::Make(random_))));
+}
+
 TEST_F(ReceiverTest, AFreedPortRestsFor60Seconds) {
   options_.port_max = options_.port_min + 3;
   Create();

@@ -61,8 +61,26 @@ absl::StatusOr<uint16_t> FakePorts::Open(StreamId stream) {
   return open_[stream];
 }
 
+absl::StatusOr<uint16_t> FakePorts::Hold(StreamId stream) {
+  absl::StatusOr<uint16_t> port = Open(stream);
+  std::lock_guard lock(mutex_);
+  if (port.ok()) held_.insert(stream);
+  return port;
+}
+
+absl::Status FakePorts::Listen(StreamId stream) {
+  std::lock_guard lock(mutex_);
+  return held_.erase(stream) != 0 ? absl::OkStatus() : absl::NotFoundError("not held");
+}
+
+size_t FakePorts::held() const {
+  std::lock_guard lock(mutex_);
+  return held_.size();
+}
+
 void FakePorts::Close(StreamId stream) {
   std::lock_guard lock(mutex_);
+  held_.erase(stream);
   open_.erase(stream);
 }
 

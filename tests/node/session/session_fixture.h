@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,13 +19,17 @@ namespace turret::node::test {
 class FakePorts final : public MediaPorts {
  public:
   absl::StatusOr<uint16_t> Open(StreamId stream) override;
+  absl::StatusOr<uint16_t> Hold(StreamId stream) override;
+  absl::Status Listen(StreamId stream) override;
   void Close(StreamId stream) override;
   size_t open() const;
+  size_t held() const;  // Of these, those that nobody listens to yet.
   int left = 1000;
 
  private:
   mutable std::mutex mutex_;
   std::map<StreamId, uint16_t> open_;
+  std::set<StreamId> held_;
   uint16_t next_ = 20000;
 };
 

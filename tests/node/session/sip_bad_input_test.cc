@@ -159,6 +159,9 @@ TEST_F(SipBadInputTest, RequestsOfAnUnknownDialogAreRefusedWith481) {
 TEST_F(SipBadInputTest, AnOfferThatHoldsNothingToRecordIsRefusedWith488) {
   RawSip client(server_->udp_port(), false);
   RequestSpec none{.call_id = "none@test"};
+  none.content_type = "application/sdp";
+  none.body =
+      "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=video 4000 RTP/AVP 98\r\n";
   EXPECT_EQ(StatusOf(Ask(client, none)), 488);
   EXPECT_TRUE(WaitForRefused("not_acceptable", 1));
 }
