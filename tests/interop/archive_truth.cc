@@ -4,6 +4,7 @@
 
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
+#include "tests/second_verifier/both_verifiers.h"
 
 namespace turret::test {
 
@@ -70,10 +71,10 @@ void ExpectEveryDatagramAccounted(const Cluster& cluster, const floor::FloorTrut
 void ExpectVerified(Cluster& cluster) {
   const auto head = cluster.SaveHead();
   ASSERT_TRUE(head.ok()) << head.status();
-  const CommandResult full = cluster.Verify(*head);
-  EXPECT_EQ(full.exit_code, 0) << full.out << full.err;
-  const CommandResult hashes = cluster.VerifyHashes(*head);
-  EXPECT_EQ(hashes.exit_code, 0) << hashes.out << hashes.err;
+  for (const bool full : {true, false}) {
+    const Verdict verdict = BothVerify(cluster.VerifyArguments(*head, full));
+    EXPECT_EQ(verdict.exit_code, 0) << verdict.Told();
+  }
   const CommandResult index = cluster.Ctl({"index", "check"});
   EXPECT_EQ(index.exit_code, 0) << index.out << index.err;
 }

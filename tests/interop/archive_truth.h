@@ -24,7 +24,8 @@ void ExpectEveryPayloadByte(const Cluster& cluster, const floor::FloorTruth& tru
 /// received = recorded + duplicate + late + dropped = what the floor sent. Expects no gap in the node's own
 /// accounting.
 void ExpectEveryDatagramAccounted(const Cluster& cluster, const floor::FloorTruth& truth);
-/// turret-verify against a head saved now, in both modes, and the running index against one rebuilt.
+/// Both verifiers against a head saved now, in both modes, and the running index against one rebuilt. The
+/// second verifier knows the real cipher only.
 void ExpectVerified(Cluster& cluster);
 
 }  // namespace turret::test

@@ -5,6 +5,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/floor/floor.h"
+#include "tests/interop/archive_truth.h"
 #include "tests/interop/cluster.h"
 
 namespace turret::test {
@@ -79,6 +80,7 @@ TEST_F(ClearTextTest, SpoolVolumesBooksAndLedgerHoldNoAudioNameOrNumber) {
   EXPECT_THAT(in_volumes_, testing::IsEmpty());
   EXPECT_THAT(in_rest_, testing::IsEmpty());
   EXPECT_THAT(in_books_, testing::IsEmpty());
+  ExpectVerified(*cluster_);
 }
 
 TEST_F(ClearTextTest, TheSameSearchFindsThemAllWithoutACipher) {

@@ -185,15 +185,14 @@ absl::StatusOr<std::string> Cluster::SaveHead() {
   return path;
 }
 
-CommandResult Cluster::Verify(const std::string& head_file) const {
-  return Run({Binary(options_.null_cipher ? "turret-verify-null" : "turret-verify"), archive(), "--head",
-              head_file, "--key", archive() + "/ledger/public.pem", "--passphrase-file",
-              folder_ + "/passphrase"});
-}
-
-CommandResult Cluster::VerifyHashes(const std::string& head_file) const {
-  return Run({Binary("turret-verify"), archive(), "--head", head_file, "--key",
-              archive() + "/ledger/public.pem", "--hashes"});
+std::vector<std::string> Cluster::VerifyArguments(const std::string& head_file, bool full) const {
+  std::vector<std::string> arguments{archive(), "--head", head_file, "--key",
+                                     archive() + "/ledger/public.pem"};
+  if (full)
+    arguments.insert(arguments.end(), {"--passphrase-file", folder_ + "/passphrase"});
+  else
+    arguments.emplace_back("--hashes");
+  return arguments;
 }
 
 bool Cluster::WaitUntilSettled(size_t calls, absl::Duration timeout) const {

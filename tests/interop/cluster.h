@@ -52,9 +52,8 @@ class Cluster {
   /// The same with --json: one JSON value a line.
   absl::StatusOr<std::vector<nlohmann::json>> CtlJson(std::vector<std::string> arguments,
                                                       const std::string& who = "compliance") const;
-  /// turret-verify over the archive, against a head that is saved now (before). Full mode.
-  CommandResult Verify(const std::string& head_file) const;
-  CommandResult VerifyHashes(const std::string& head_file) const;
+  /// What a verifier takes to check the archive, against a head that was saved before.
+  std::vector<std::string> VerifyArguments(const std::string& head_file, bool full) const;
   /// Saves the present tree head; returns the file.
   absl::StatusOr<std::string> SaveHead();
 

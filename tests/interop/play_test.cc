@@ -42,6 +42,7 @@ class PlayTest : public testing::TestWithParam<Path> {
 TEST_P(PlayTest, ExactPolicyGivesBackEveryPayloadByte) {
   ASSERT_NO_FATAL_FAILURE(Place("exact", 2));
   ExpectEveryPayloadByte(*cluster_, truth_);
+  ExpectVerified(*cluster_);
 }
 
 TEST_P(PlayTest, OpusPolicyFitsTheSourceAtOneLagWithCorrelationOfNineTenths) {
@@ -69,6 +70,7 @@ TEST_P(PlayTest, OpusPolicyFitsTheSourceAtOneLagWithCorrelationOfNineTenths) {
       EXPECT_GE(match.worst_correlation, 0.9) << "at sample " << match.worst_window_at_samples;
     }
   }
+  ExpectVerified(*cluster_);
 }
 
 INSTANTIATE_TEST_SUITE_P(Transports, PlayTest, testing::Values(Path{"Udp", false}, Path{"Tcp", true}),

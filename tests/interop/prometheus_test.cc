@@ -8,6 +8,7 @@
 #include "fmt/format.h"
 #include "gtest/gtest.h"
 #include "tests/floor/floor.h"
+#include "tests/interop/archive_truth.h"
 #include "tests/interop/cluster.h"
 
 namespace turret::test {
@@ -81,6 +82,7 @@ TEST(PrometheusTest, ScrapesTheGapsAndCountsOfBothPrograms) {
         "turret_replication_lag_bytes", "turret_spool_bytes", "turret_clock_divergence_seconds",
         "turret_ledger_entries", "turret_archive_segments_total"})
     EXPECT_TRUE(WaitUntil([&] { return Query(port, name).has_value(); }, absl::Seconds(10))) << name;
+  ExpectVerified(**cluster);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "tests/floor/floor.h"
 #include "tests/floor/pcap.h"
 #include "tests/floor/speech.h"
+#include "tests/interop/archive_truth.h"
 #include "tests/interop/cluster.h"
 
 namespace turret::test {
@@ -60,11 +61,7 @@ TEST_P(SippTest, RawPlayIsByteForByteThePayloadThatWasSent) {
       {"play", call["call_id"], "--reason", "test", "--raw", (*stream)["stream_id"], "-o", out});
   ASSERT_EQ(play.exit_code, 0) << play.err;
   EXPECT_EQ(ReadFileOrEmpty(out), std::string(sent.payload.begin(), sent.payload.end()));
-
-  const auto head = (*cluster)->SaveHead();
-  ASSERT_TRUE(head.ok()) << head.status();
-  const CommandResult verified = (*cluster)->Verify(*head);
-  EXPECT_EQ(verified.exit_code, 0) << verified.out << verified.err;
+  ExpectVerified(**cluster);
 }
 
 INSTANTIATE_TEST_SUITE_P(Transports, SippTest, testing::Values("u1", "t1"),

@@ -1,16 +1,15 @@
 // Crashes at seeded points of a group commit: nothing acknowledged is lost, nothing is stored twice, the
-// verifier passes, and a rebuilt index equals the running one key for key.
+// verifiers pass, and a rebuilt index equals the running one key for key.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <deque>
 
 #include "coordinator/ingest/index_check.h"
-#include "fmt/format.h"
-#include "fmt/ranges.h"
-#include "storage/verify/verify.h"
 #include "tests/coordinator/ingest/archive_fixture.h"
+#include "tests/second_verifier/both_verifiers.h"
 #include "tests/storage/key/files.h"
+#include "tests/support/process.h"
 
 namespace turret::coordinator {
 namespace {
@@ -23,13 +22,6 @@ using Operation = test::FaultyEnvironment::Operation;
 constexpr uint64_t kSeeds = 24;
 constexpr int kCrashes = 6;
 constexpr int kBatches = 4;
-
-std::string Text(const verify::Report& report) {
-  std::string text;
-  for (const verify::Finding& finding : report.findings())
-    text += fmt::format("{} {}: {}\n", finding.place.file, finding.place.ids, finding.what);
-  return text;
-}
 
 class CrashTest : private test::InMemory,
                   public test::ArchiveFixture,
@@ -118,14 +110,14 @@ class CrashTest : private test::InMemory,
   }
 
   void ExpectVerifies() {
-    verify::Report report;
-    verify::Verify({.archive = folder_ / "archive",
-                    .key = archive_->ledger().public_key(),
-                    .trusted = {},
-                    .passphrase = std::string(kPassphrase)},
-                   report);
-    EXPECT_TRUE(report.clean()) << Text(report);
-    EXPECT_GT(report.counts.segments, 0u);
+    const std::string key = folder_ / "key";
+    const std::string passphrase = folder_ / "passphrase";
+    test::WriteFileOrDie(key, ToHex(archive_->ledger().public_key()) + "\n");
+    test::WriteFileOrDie(passphrase, std::string(kPassphrase) + "\n");
+    const test::Verdict verdict =
+        test::BothVerify({folder_ / "archive", "--key", key, "--passphrase-file", passphrase, "--at-rest"});
+    EXPECT_EQ(verdict.exit_code, 3) << verdict.Told();
+    EXPECT_GT(verdict.report["counts"]["segments"], 0);
   }
 
   std::vector<FakeCall> calls_;
