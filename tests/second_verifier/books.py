@@ -30,7 +30,8 @@ class Book:
         wanted = (1, 16, ledger_id, self.klass, self.day, 16, "sha256", SUITE)
         if wanted != (header.format_version, len(header.book_id), header.ledger_id, header.book_class, header.day,
                       len(header.month_key_id), header.hash_algorithm, header.seal_algorithm):
-            report.wrong("the header does not fit the book's name, the ledger, or this reader", file=self.path, record=0)
+            report.wrong("the header does not fit the book's name, the ledger, or this reader", file=self.path,
+                         record=0)
 
     @property
     def id(self):

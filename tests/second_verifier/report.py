@@ -37,8 +37,8 @@ class Report:
         c = self.counts
         lines = [f"WRONG  {f['place']}: {f['what']}" for f in self.findings]
         lines += [f"note   {note}" for note in self.notes]
-        lines.append(f"read   {c['entries']} entries, {c['heads']} heads, {c['books']} key books, {c['volumes']} volumes, "
-                     f"{c['segments']} segments of {c['streams']} streams")
+        lines.append(f"read   {c['entries']} entries, {c['heads']} heads, {c['books']} key books, "
+                     f"{c['volumes']} volumes, {c['segments']} segments of {c['streams']} streams")
         if self.mode == "full":
             lines.append(f"opened {c['segments_opened']} segments and {c['bodies_opened']} bodies")
         if c["uncovered_bytes"]:

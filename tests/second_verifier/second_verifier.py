@@ -77,18 +77,18 @@ def _look_around(folder, public_key, report):
     for file in folder.of("public key"):
         if public_key_of(file.read()) != public_key:
             report.wrong("is not the ledger's public key", file=file.path)
-    if folder.of("key") and not folder.of("root"):
+    if (folder.of("key") or report.mode == "full") and not folder.of("root"):
         report.wrong("is missing", file="keys/root.key")
 
 
 def _settle_unnamed(unnamed, archive, public_key, at_rest, report):
     """Files that no entry names: stillborn; or newer than the heads that were read first, and named soon; or wrong."""
-    for attempt in range(0 if at_rest else 20):
+    for _ in range(0 if at_rest else 20):
         if all(stillborn for _, _, stillborn in unnamed):
             break
         time.sleep(0.1)
-        scratch, folder = Report(archive), Folder(archive)
-        head = StoredHeads(folder, public_key, scratch).in_force
+        scratch = Report(archive)
+        head = StoredHeads(Folder(archive), public_key, scratch).in_force
         ledger = Ledger(Folder(archive), head.size if head else 0, SCHEMA, scratch)
         leaves = [entry.leaf for entry in ledger.entries if entry.leaf]
         named = {leaf.volume.volume_id for leaf in leaves if leaf.volume} | {
