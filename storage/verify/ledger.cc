@@ -140,7 +140,8 @@ LedgerWalk ForEachEntry(const std::string& archive, uint64_t end, Report& report
   const std::vector<Block> blocks = ListBlocks(archive, report);
   for (size_t i = 0; i < blocks.size(); ++i) {
     const Block& block = blocks[i];
-    const bool last = i + 1 == blocks.size() || blocks[i + 1].first > end;
+    // A block that begins at the end holds nothing signed: neither does it yet close the one before it.
+    const bool last = i + 1 == blocks.size() || blocks[i + 1].first >= end;
     const auto reader = RecordReader::OpenOrStillborn(archive, block.file, kMagic, report);
     if (!reader) continue;
     if (block.first >= end && i > 0) {

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <random>
 
+#include "fmt/format.h"
 #include "tests/storage/verify/verify_fixture.h"
 
 namespace turret::test {
@@ -57,6 +58,16 @@ TEST_F(RecoveredTest, TornEndsAreNoFindingInUseAndAccountedForAfterTheNextStart)
     const verify::Report recovered = VerifyAt(torn, archive.public_key_hex(), /*at_rest=*/true);
     EXPECT_TRUE(recovered.clean()) << Told(recovered);
   }
+}
+
+TEST_F(RecoveredTest, ABlockThatIsBegunBehindATornOneAndHoldsNothingSignedYetIsNoFindingInUse) {
+  const std::string block = Path("ledger/0000000000000000.blk");
+  WriteText(Path(fmt::format("ledger/{:016x}.blk", ReadRecords(block).size())), "TRTLEDG1");
+  WriteText(block, ReadText(block) + "torn");
+  const verify::Report in_use = Verify({.at_rest = false});
+  EXPECT_TRUE(in_use.clean()) << Told(in_use);
+  EXPECT_EQ(in_use.counts.uncovered_bytes, 12u);
+  EXPECT_TRUE(Names(Verify({.at_rest = true}), {"12 bytes", "in no signed head"}));
 }
 
 TEST_F(RecoveredTest, AReplacementThatACrashLeftIsANoteAndAnythingElseAFinding) {
