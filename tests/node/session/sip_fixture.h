@@ -3,7 +3,6 @@
 
 #include <poll.h>
 
-#include <map>
 #include <memory>
 #include <string>
 
@@ -47,20 +46,20 @@ class SipFixture : public SessionFixture {
   void Bye(RawSip& client, const Call& call, int cseq = 100) {
     EXPECT_EQ(StatusOf(Ask(client, Next(call.invite, call.ok, "BYE", cseq))), 200);
   }
-  /// Waits until the node's presence records say that it refused for this reason so often in all.
+  /// Waits until the node's presence record says that it refused for this reason so often.
   bool WaitForRefused(const std::string& reason, uint64_t times) {
+    v1::Presence record;
     for (int attempt = 0; attempt < 250; ++attempt) {
       clock_.Advance(absl::Milliseconds(1));
-      const v1::Presence record = presence_.Close({}).at(0).presence();
-      for (const auto& [why, count] : record.refused()) refused_[why] += count;
-      if (refused_[reason] == times) return true;
+      record = presence_.Close({}).at(0).presence();
+      const auto found = record.refused().find(reason);
+      if (found != record.refused().end() && found->second == times) return true;
       (void)poll(nullptr, 0, 20);  // The server's own thread counts.
     }
-    for (const auto& [why, count] : refused_) ADD_FAILURE() << "refused as " << why << ": " << count;
+    for (const auto& [why, count] : record.refused()) ADD_FAILURE() << "refused as " << why << ": " << count;
     return false;
   }
 
-  std::map<std::string, uint64_t> refused_;
   std::unique_ptr<SipServer> server_;
 };
 
