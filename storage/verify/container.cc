@@ -44,18 +44,23 @@ class Walk {
       tree_.Append(leaf({record->number, place, record->payload, states_[state_].entry}));
       CompareStates();
     }
-    if (state_ < states_.size() && reader_.offset_bytes() < end)
-      report_.Add(
-          {.file = reader_.file(),
-           .record = tree_.leaves(),
-           .offset_bytes = reader_.offset_bytes(),
-           .entry = states_[state_].entry},
-          reader_.size_bytes() < end
-              ? fmt::format("the file ends at {}, and the entry states {} bytes", reader_.size_bytes(), end)
-              : "there is no whole record here");
+    if (state_ == states_.size()) return;
+    report_.Add({.file = reader_.file(),
+                 .record = tree_.leaves(),
+                 .offset_bytes = reader_.offset_bytes(),
+                 .entry = states_[state_].entry},
+                WhyShort(end));
   }
 
  private:
+  // Why the records ended before the states did.
+  std::string WhyShort(uint64_t end) const {
+    if (reader_.size_bytes() < end)
+      return fmt::format("the file ends at {}, and the entry states {} bytes", reader_.size_bytes(), end);
+    if (reader_.offset_bytes() < end) return "there is no whole record here";
+    return fmt::format("{} records fill the bytes of the {} that the entry states", tree_.leaves(),
+                       states_[state_].leaves);
+  }
   void CompareStates() {
     for (; state_ < states_.size() && states_[state_].leaves == tree_.leaves(); ++state_) {
       const State& state = states_[state_];
