@@ -13,16 +13,15 @@
 #include "storage/base/bytes.h"
 #include "storage/base/digest.h"
 #include "storage/base/ids.h"
+#include "storage/key/names.h"
 
 namespace turret::coordinator {
 namespace {
 
 constexpr size_t kLinesMax = 200'000;
 constexpr size_t kTextBytesMax = 256;
-constexpr size_t kNameBytesMax = 16;  // Of classes and rules: a class stands in a segment's header.
 constexpr size_t kListMax = 32;
 constexpr size_t kMistakesMax = 20;
-constexpr std::string_view kNeverRecord = "none";
 constexpr int64_t kBitrateMin = 6'000;
 constexpr int64_t kBitrateMax = 128'000;
 constexpr absl::Duration kProofAgeDefault = absl::Hours(24);  // One trading day.
@@ -30,17 +29,8 @@ constexpr absl::Duration kProofAgeMax = absl::Hours(24 * 14);
 
 using Keys = std::map<std::string, YAML::Node>;
 
-bool IsName(std::string_view text) {
-  return !text.empty() && text.size() <= kNameBytesMax && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
-}
-
-// Books of these classes outlive calls.
-bool IsReserved(std::string_view storage_class) {
-  static constexpr std::string_view kReserved[] = {"access", "coverage", "case", "destruction"};
-  return std::find(std::begin(kReserved), std::end(kReserved), storage_class) != std::end(kReserved);
-}
+// Rules are written as classes are.
+bool IsName(std::string_view text) { return CheckClassName(text).ok(); }
 
 // Reads the document and collects its mistakes, so that one run tells all of them.
 class Reader {
@@ -103,14 +93,14 @@ std::string Reader::StorageClass(const YAML::Node& owner, const Keys& keys) {
   if (value.empty()) return value;
   const YAML::Node& node = keys.at("storage_class");
   if (!IsName(value))
-    Mistake(node,
-            fmt::format("`storage_class` must be 1 to {} of a-z, 0-9 and -, such as mifid", kNameBytesMax));
-  else if (value == kNeverRecord)
+    Mistake(node, fmt::format("`storage_class` must be 1 to {} of a-z, 0-9 and -, no - first, such as mifid",
+                              kClassBytesMax));
+  else if (value == kNeverRecordClass)
     Mistake(node,
             "storage class `none` (never record) does not work yet, and a line that is left out is recorded "
             "as an "
             "orphan: let the SBC not send calls that must not be recorded");
-  else if (IsReserved(value))
+  else if (IsBookClass(value))
     Mistake(node, fmt::format("storage class `{}` is reserved for books of the archive itself", value));
   return value;
 }
@@ -129,7 +119,8 @@ std::vector<std::string> Reader::Rules(const YAML::Node& owner, const Keys& keys
   }
   for (const YAML::Node& rule : list) {
     if (!rule.IsScalar() || !IsName(rule.Scalar()))
-      Mistake(rule, fmt::format("a rule must be 1 to {} of a-z, 0-9 and -, such as mifid5", kNameBytesMax));
+      Mistake(rule, fmt::format("a rule must be 1 to {} of a-z, 0-9 and -, no - first, such as mifid5",
+                                kClassBytesMax));
     else
       rules.push_back(rule.Scalar());
   }

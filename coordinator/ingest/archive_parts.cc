@@ -1,12 +1,8 @@
 #include "coordinator/ingest/archive_parts.h"
 
-#include <algorithm>
-
-#include "absl/time/civil_time.h"
 #include "fmt/format.h"
 #include "storage/base/record_file.h"
 #include "storage/base/status.h"
-#include "storage/segment/segment.h"
 
 namespace turret::coordinator {
 namespace {
@@ -79,20 +75,6 @@ absl::StatusOr<Index::Keys> ArchiveParts::IndexKeys() const {
   TURRET_ASSIGN_OR_RETURN(SecretKey tokens, root->Derive("index-token"));
   TURRET_ASSIGN_OR_RETURN(SecretKey files, keys->Secret("index"));
   return Index::Keys{.tokens = std::move(tokens), .files = std::move(files)};
-}
-
-bool IsStorageClass(std::string_view name) {
-  static constexpr std::string_view kReserved[] = {"access", "coverage", "case", "destruction", "none"};
-  if (name.empty() || name.size() > kStorageClassBytesMax) return false;
-  if (std::find(std::begin(kReserved), std::end(kReserved), name) != std::end(kReserved)) return false;
-  return std::all_of(name.begin(), name.end(),
-                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
-}
-
-bool IsDay(std::string_view day) {
-  absl::CivilDay parsed;
-  return day.size() == 10 && absl::ParseCivilTime(std::string(day), &parsed) &&
-         absl::FormatCivilTime(parsed) == std::string(day);
 }
 
 }  // namespace turret::coordinator

@@ -63,9 +63,4 @@ struct ArchiveParts {
   absl::StatusOr<Index::Keys> IndexKeys() const;
 };
 
-/// A class that a node may name: [a-z0-9-], 1 to 16 characters, and none of the books that outlive calls.
-bool IsStorageClass(std::string_view name);
-/// "yyyy-mm-dd".
-bool IsDay(std::string_view day);
-
 }  // namespace turret::coordinator

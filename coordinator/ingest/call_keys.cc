@@ -2,6 +2,7 @@
 
 #include "storage/base/status.h"
 #include "storage/key/intake.h"
+#include "storage/key/names.h"
 
 namespace turret::coordinator {
 namespace {
@@ -10,8 +11,13 @@ namespace {
 constexpr absl::Duration kDayAgeMax = absl::Hours(24 * 400);
 constexpr absl::Duration kDayAheadMax = absl::Hours(48);
 
+// What every book takes as a class name, and none of the archive's own.
+bool IsStorageClass(std::string_view name) {
+  return CheckClassName(name).ok() && !IsBookClass(name) && name != kNeverRecordClass;
+}
+
 bool IsPlausibleDay(std::string_view day, absl::Time now) {
-  return IsDay(day) && day >= UtcDay(now - kDayAgeMax) && day <= UtcDay(now + kDayAheadMax);
+  return CheckDay(day).ok() && day >= UtcDay(now - kDayAgeMax) && day <= UtcDay(now + kDayAheadMax);
 }
 
 }  // namespace

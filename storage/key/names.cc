@@ -22,6 +22,11 @@ absl::Status CheckClassName(std::string_view name) {
       fmt::format("class name of {} bytes: want 1 to {} of a-z, 0-9 and '-'", name.size(), kClassBytesMax));
 }
 
+bool IsBookClass(std::string_view name) {
+  static constexpr std::string_view kBookClasses[] = {"access", "coverage", "case", "destruction"};
+  return std::find(std::begin(kBookClasses), std::end(kBookClasses), name) != std::end(kBookClasses);
+}
+
 absl::Status CheckDay(std::string_view day) {
   constexpr std::string_view kShape = "0000-00-00";
   bool ok = day.size() == kShape.size();

@@ -103,6 +103,7 @@ TEST(EnrolmentFile, AClassThatIsReservedOrNoNameIsRefused) {
   EXPECT_THAT(Error("orphans: { storage_class: access, rules: [a] }\nlines: []\n"), HasSubstr("reserved"));
   EXPECT_THAT(Error("orphans: { storage_class: ../x, rules: [a] }\nlines: []\n"),
               HasSubstr("a-z, 0-9 and -"));
+  EXPECT_THAT(Error("orphans: { storage_class: -mifid, rules: [a] }\nlines: []\n"), HasSubstr("no - first"));
   EXPECT_THAT(Error("orphans: { storage_class: seventeen-letters, rules: [a] }\nlines: []\n"),
               HasSubstr("1 to 16"));
 }
