@@ -145,8 +145,11 @@ absl::Status Run(const NodeConfig& config, const sigset_t& signals) {
       Replicator::Create({.coordinator_address = config.coordinator, .node = node, .run = run}, credentials,
                          metrics, clock, [&](const v1::Welcome& welcome) {
                            const absl::Status updated = cache->Update(welcome);
+                           if (absl::IsFailedPrecondition(updated) || absl::IsInvalidArgument(updated))
+                             return updated;
                            if (!updated.ok())
                              spdlog::error("what the coordinator told is not stored: {}", updated.ToString());
+                           return absl::OkStatus();
                          }));
   SpoolOptions spool_options;
   spool_options.directory = config.spool_directory;

@@ -38,7 +38,7 @@ uint64_t SizeOfCheckpoint(const std::string& checkpoint) {
 
 struct Replicator::State {
   State(const ReplicatorOptions& given, std::shared_ptr<grpc::ChannelCredentials> credentials,
-        NodeMetrics& node_metrics, Clock& node_clock, std::function<void(const v1::Welcome&)> welcomed)
+        NodeMetrics& node_metrics, Clock& node_clock, OnWelcome welcomed)
       : options(given), metrics(node_metrics), clock(node_clock), on_welcome(std::move(welcomed)) {
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
@@ -60,6 +60,7 @@ struct Replicator::State {
   bool Greet(Stream& stream);
   void SendItems(Stream& stream);
   void ReadAnswers(Stream& stream);
+  void HandleWelcome(const v1::Welcome& answer);
   void HandleResume(const v1::ResumeAnswer& answer);
   void HandleAck(const v1::Ack& ack);
   void HandleRefusal(const v1::Refusal& refusal);
@@ -68,7 +69,7 @@ struct Replicator::State {
   const ReplicatorOptions options;
   NodeMetrics& metrics;
   Clock& clock;
-  const std::function<void(const v1::Welcome&)> on_welcome;
+  const OnWelcome on_welcome;
   std::unique_ptr<v1::Replication::Stub> stub;
   std::thread thread;
 
@@ -164,13 +165,9 @@ void Replicator::State::ReadAnswers(Stream& stream) {
   v1::ReplicateResponse response;
   while (stream.Read(&response)) {
     switch (response.what_case()) {
-      case v1::ReplicateResponse::kWelcome: {
-        on_welcome(response.welcome());
-        absl::MutexLock lock(&mutex);
-        welcome = true;
-        changed.SignalAll();
+      case v1::ReplicateResponse::kWelcome:
+        HandleWelcome(response.welcome());
         break;
-      }
       case v1::ReplicateResponse::kResume:
         HandleResume(response.resume());
         break;
@@ -186,6 +183,17 @@ void Replicator::State::ReadAnswers(Stream& stream) {
   }
   absl::MutexLock lock(&mutex);
   broken = true;
+  changed.SignalAll();
+}
+
+void Replicator::State::HandleWelcome(const v1::Welcome& answer) {
+  const absl::Status ours = on_welcome(answer);
+  if (!ours.ok()) {
+    metrics.ReplicationRefused("other_archive");
+    spdlog::critical("nothing is sent to {}: {}", options.coordinator_address, ours.ToString());
+  }
+  absl::MutexLock lock(&mutex);
+  (ours.ok() ? welcome : broken) = true;
   changed.SignalAll();
 }
 
@@ -237,7 +245,7 @@ Replicator::Replicator(std::unique_ptr<State> state) : state_(std::move(state)) 
 
 absl::StatusOr<std::unique_ptr<Replicator>> Replicator::Create(
     const ReplicatorOptions& options, std::shared_ptr<grpc::ChannelCredentials> credentials,
-    NodeMetrics& metrics, Clock& clock, std::function<void(const v1::Welcome&)> on_welcome) {
+    NodeMetrics& metrics, Clock& clock, OnWelcome on_welcome) {
   if (options.coordinator_address.empty() || credentials == nullptr)
     return absl::InvalidArgumentError("replication needs the coordinator's address and credentials");
   return std::unique_ptr<Replicator>(new Replicator(

@@ -29,11 +29,13 @@ struct ReplicatorOptions {
 
 class Replicator final : public ItemSink {
  public:
-  /// `on_welcome` is called on every Welcome, on the replicator's thread.
+  /// Called on every Welcome, on the replicator's thread. An error: this is not the node's archive; nothing
+  /// is sent to it, since what it acknowledged would be trimmed here, and the node goes on asking.
+  using OnWelcome = std::function<absl::Status(const v1::Welcome&)>;
   static absl::StatusOr<std::unique_ptr<Replicator>> Create(
       const ReplicatorOptions& options, std::shared_ptr<grpc::ChannelCredentials> credentials,
       NodeMetrics& metrics ABSL_ATTRIBUTE_LIFETIME_BOUND, Clock& clock ABSL_ATTRIBUTE_LIFETIME_BOUND,
-      std::function<void(const v1::Welcome&)> on_welcome);
+      OnWelcome on_welcome);
   void Start();
   /// Waits up to `timeout` until everything pushed is acknowledged, then disconnects.
   void Stop(absl::Duration timeout);

@@ -7,6 +7,7 @@
 #include "gtest/gtest.h"
 #include "storage/segment/segment.h"
 #include "tests/node/replicate/fake_archive.h"
+#include "tests/support/process.h"
 #include "tests/support/support.h"
 
 namespace turret::node {
@@ -17,14 +18,17 @@ constexpr absl::Duration kPatience = absl::Seconds(30);
 class ReplicatorTest : public testing::Test {
  protected:
   void MakeReplicator(uint64_t queue_bytes_max = uint64_t{64} << 20) {
-    auto made = Replicator::Create({.coordinator_address = archive_.address(),
-                                    .node = NodeId::Make(random_),
-                                    .run = RunId::Make(random_),
-                                    .queue_bytes_max = queue_bytes_max,
-                                    .reconnect_min = absl::Milliseconds(5),
-                                    .reconnect_max = absl::Milliseconds(20)},
-                                   grpc::InsecureChannelCredentials(), metrics_, clock_,
-                                   [this](const v1::Welcome&) { ++welcomes_; });
+    auto made = Replicator::Create(
+        {.coordinator_address = archive_.address(),
+         .node = NodeId::Make(random_),
+         .run = RunId::Make(random_),
+         .queue_bytes_max = queue_bytes_max,
+         .reconnect_min = absl::Milliseconds(5),
+         .reconnect_max = absl::Milliseconds(20)},
+        grpc::InsecureChannelCredentials(), metrics_, clock_, [this](const v1::Welcome&) {
+          ++welcomes_;
+          return refuse_welcomes_ ? absl::FailedPreconditionError("another ledger") : absl::OkStatus();
+        });
     ASSERT_TRUE(made.ok()) << made.status();
     replicator_ = *std::move(made);
     replicator_->Start();
@@ -69,6 +73,7 @@ class ReplicatorTest : public testing::Test {
   StreamId stream_ = StreamId::Make(random_);
   SecretKey key_ = SecretKey::Make(random_);
   std::atomic<int> welcomes_ = 0;
+  std::atomic<bool> refuse_welcomes_ = false;
   std::unique_ptr<Replicator> replicator_;
 };
 
@@ -116,6 +121,21 @@ TEST_F(ReplicatorTest, AnArchiveThatComesLaterGetsIt) {
   MakeReplicator();
   const std::vector<std::string> bodies = PushMany(20);
   archive_.Listen();
+  replicator_->Stop(kPatience);
+  EXPECT_EQ(archive_.stored(), bodies);
+}
+
+// What another archive acknowledged would be trimmed here, and be lost to ours. Never-break rule 1.
+TEST_F(ReplicatorTest, AnotherArchiveGetsNothingAndOursGetsItAllLater) {
+  archive_.group = 1;
+  refuse_welcomes_ = true;
+  archive_.Listen();
+  MakeReplicator();
+  const std::vector<std::string> bodies = PushMany(20);
+  ASSERT_TRUE(test::WaitUntil([&] { return welcomes_ >= 3; }, kPatience));
+  EXPECT_EQ(archive_.received(), 0U);
+  EXPECT_EQ(replicator_->OldestNeeded(), 0U);
+  refuse_welcomes_ = false;
   replicator_->Stop(kPatience);
   EXPECT_EQ(archive_.stored(), bodies);
 }
