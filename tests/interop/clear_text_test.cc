@@ -57,11 +57,23 @@ class ClearTextTest : public testing::Test {
     in_volumes_ = Search(cluster_->archive() + "/volumes");
     in_rest_ = Search(cluster_->archive() + "/ledger");
     in_books_ = Search(cluster_->archive() + "/books");
+    in_index_ = Search(cluster_->archive() + "/index");
+    ASSERT_EQ(cluster_->StopCoordinator(), 0);  // Writes what the index had in memory only.
+    in_folder_ = SearchAll();
+    ASSERT_TRUE(cluster_->StartCoordinator().ok());
   }
   std::vector<std::string> Search(const std::string& folder) const {
     std::vector<std::string> found;
     for (const Wanted& wanted : wanted_)
       if (!FindUnder(folder, wanted.bytes).empty()) found.push_back(wanted.what);
+    return found;
+  }
+  // Logs, configuration, ports and all; the enrolment alone is the bank's own file and has names in it.
+  std::vector<std::string> SearchAll() const {
+    std::vector<std::string> found;
+    for (const Wanted& wanted : wanted_)
+      for (const std::string& place : FindUnder(cluster_->folder(), wanted.bytes))
+        if (!place.starts_with("enrolment.yaml")) found.push_back(wanted.what + " in " + place);
     return found;
   }
 
@@ -71,6 +83,8 @@ class ClearTextTest : public testing::Test {
   std::vector<std::string> in_volumes_;
   std::vector<std::string> in_rest_;
   std::vector<std::string> in_books_;
+  std::vector<std::string> in_index_;
+  std::vector<std::string> in_folder_;
 };
 
 // S6, S12.
@@ -80,6 +94,8 @@ TEST_F(ClearTextTest, SpoolVolumesBooksAndLedgerHoldNoAudioNameOrNumber) {
   EXPECT_THAT(in_volumes_, testing::IsEmpty());
   EXPECT_THAT(in_rest_, testing::IsEmpty());
   EXPECT_THAT(in_books_, testing::IsEmpty());
+  EXPECT_THAT(in_index_, testing::IsEmpty());
+  EXPECT_THAT(in_folder_, testing::IsEmpty()) << "logs of the processes included";
   ExpectVerified(*cluster_);
 }
 
@@ -87,6 +103,7 @@ TEST_F(ClearTextTest, TheSameSearchFindsThemAllWithoutACipher) {
   ASSERT_NO_FATAL_FAILURE(Run(/*null_cipher=*/true));
   EXPECT_THAT(in_spool_, testing::UnorderedElementsAre("audio", "name", "number", "audio", "name", "number"));
   EXPECT_THAT(in_volumes_, testing::UnorderedElementsAre("audio", "audio"));
+  EXPECT_THAT(in_index_, testing::IsSupersetOf({"name", "number", "name", "number"}));
   EXPECT_THAT(in_rest_, testing::IsSupersetOf({"name", "number", "name", "number"}));
 }
 

@@ -39,6 +39,10 @@ std::vector<Pattern> PatternsOf(std::string_view secret) {
     std::ranges::replace(base64, '/', '_');
     patterns.push_back({"base64", base64});
   }
+  std::string utf16;
+  for (const char c : secret) utf16 += {c, '\0'};
+  utf16.pop_back();  // Either order of bytes has this in it.
+  patterns.push_back({"UTF-16", utf16});
   return patterns;
 }
 

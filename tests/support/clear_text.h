@@ -7,7 +7,8 @@
 
 namespace turret::test {
 
-/// Every file under `folder` that holds `secret` as it is, in hex or in base64 (at any alignment), with how:
+/// Every file under `folder` that holds `secret` as it is, in hex, in base64 (at any
+/// alignment) or in UTF-16 (a text of one-byte characters), with how:
 /// "books/mifid/2026-11-02.book: hex". A file that cannot be read counts as one that holds it.
 std::vector<std::string> FindUnder(const std::string& folder, std::string_view secret);
 

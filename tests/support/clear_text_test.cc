@@ -43,6 +43,18 @@ TEST_F(FindUnderTest, FindsASecretAsItIsAndInHex) {
   EXPECT_THAT(Find(), ElementsAre("deep/file: hex"));
 }
 
+TEST_F(FindUnderTest, FindsASecretInUtf16OfEitherOrder) {
+  std::string little, big;
+  for (const uint8_t c : secret_) {
+    little += {static_cast<char>(c), '\0'};
+    big += {'\0', static_cast<char>(c)};
+  }
+  Plant(little);
+  EXPECT_THAT(Find(), ElementsAre("deep/file: UTF-16"));
+  Plant(big);
+  EXPECT_THAT(Find(), ElementsAre("deep/file: UTF-16"));
+}
+
 TEST_F(FindUnderTest, FindsASecretInsideOfBase64AtAnyAlignment) {
   for (size_t before = 0; before < 6; ++before)
     for (size_t behind = 0; behind < 3; ++behind) {
