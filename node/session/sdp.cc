@@ -6,6 +6,7 @@
 #include <array>
 
 #include "fmt/format.h"
+#include "fmt/ranges.h"
 #include "node/session/text.h"
 
 namespace turret::node {
@@ -93,6 +94,50 @@ std::optional<SdpOffer> TryParse(std::string_view text, int flags) {
   return offer;
 }
 
+bool IsTokenCharacter(char c) {  // RFC 8866, section 9.
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+         (c != '\0' && std::string_view("!#$%&'*+-.^_`{|}~").find(c) != std::string_view::npos);
+}
+
+/// "media port[/count] protocol[/profile] format…", RFC 8866 section 5.14, with '-' for what may not stand
+/// there; a line that lacks a part is one that offers nothing, so that those behind it keep their places.
+std::string MediaLineOfTokens(std::string_view line) {
+  std::vector<std::string> words(1);
+  for (char c : line.substr(2)) {
+    if (c == ' ') {
+      if (!words.back().empty()) words.emplace_back();
+      continue;
+    }
+    const bool parts = c == '/' && (words.size() == 2 || words.size() == 3);
+    const bool within = !words.back().empty() && words.back().back() != '/';
+    words.back() += IsTokenCharacter(c) || (parts && within) ? c : '-';
+  }
+  if (words.back().empty()) words.pop_back();
+  if (words.size() < 4) return "m=audio 0 RTP/AVP 0";
+  for (std::string& word : words)
+    if (word.back() == '/') word.back() = '-';
+  return fmt::format("m={}", fmt::join(words, " "));
+}
+
+/// The library reads the formats of a protocol that it does not know token by token, and never ends at what
+/// is none.
+std::string WithTokensInMediaLines(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find_first_of("\r\n"), text.size());
+    const std::string_view line = Trim(text.substr(0, end));  // The library does so too.
+    if (line.starts_with("m="))
+      out += MediaLineOfTokens(line);
+    else
+      out += line;
+    const size_t next = std::min(text.find_first_not_of("\r\n", end), text.size());
+    out += text.substr(end, next - end);
+    text.remove_prefix(next);
+  }
+  std::ranges::replace(out, '\0', '-');  // Ends a line for the library, and nothing for us.
+  return out;
+}
+
 constexpr std::array<std::string_view, 9> kKept = {"m=",         "c=IN IP",    "a=rtpmap:",
                                                    "a=label:",   "a=ptime:",   "a=sendonly",
                                                    "a=recvonly", "a=sendrecv", "a=inactive"};
@@ -148,9 +193,11 @@ const SdpCodec& SdpMedia::chosen() const {
 absl::StatusOr<SdpOffer> ParseSdp(std::string_view text) {
   if (text.size() > kSdpBytesMax)
     return absl::InvalidArgumentError(fmt::format("SDP: {} bytes, at most {}", text.size(), kSdpBytesMax));
-  if (std::optional<SdpOffer> offer = TryParse(text, kSane)) return *std::move(offer);
-  std::optional<SdpOffer> offer = TryParse(text, kTolerant);
-  if (!offer) offer = TryParse(Repaired(text), kTolerant);
+  const std::string safe = WithTokensInMediaLines(text);
+  std::optional<SdpOffer> offer = TryParse(safe, kSane);
+  if (offer && safe == text) return *std::move(offer);
+  if (!offer) offer = TryParse(safe, kTolerant);
+  if (!offer) offer = TryParse(WithTokensInMediaLines(Repaired(text)), kTolerant);
   if (offer) {
     offer->odd = true;
     return *std::move(offer);

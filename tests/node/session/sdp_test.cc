@@ -75,6 +75,23 @@ TEST(Sdp, BrokenLinesAreReadAroundAndFlagged) {
   EXPECT_EQ(offer.media[0].chosen().name, "PCMA");
 }
 
+// The library loops for ever at some of these, and takes memory as it does.
+TEST(Sdp, NoCharacterInAMediaLineStopsTheReader) {
+  for (const std::string_view line :
+       {"m=audio 40000 UDP 8 @", "m=audio 40000 FOO/AVP @", "m=image 1 udptl t38 @",
+        "m=audio 40000 RT@/AVP 8", "m=audio 40000 RT @AVP 8", "m=audio 4@0 UDP 8", "m=@ 40000 UDP 8",
+        "m=@audio 40000 UDP 8", "@m=audio 40000 UDP 8", "m=audio 40000 UDP@", "m=image 1 udptl@",
+        "m=audio 40000@"})
+    for (int byte = 0; byte < 256; ++byte) {
+      std::string odd(line);
+      std::ranges::replace(odd, '@', static_cast<char>(byte));
+      const auto offer = ParseSdp(std::string(kOffer) + odd + "\r\n");
+      if (byte == '\n' || byte == '\r') continue;  // Another line begins: that it was read at all will do.
+      ASSERT_TRUE(offer.ok()) << odd;
+      EXPECT_TRUE(offer->media.at(0).recordable()) << odd;
+    }
+}
+
 TEST(Sdp, AnOfferWithoutAnyMediaLineIsAnError) {
   EXPECT_TRUE(
       absl::IsInvalidArgument(ParseSdp("v=0\r\no=- 1 1 IN IP4 1.2.3.4\r\ns=-\r\nt=0 0\r\n").status()));
