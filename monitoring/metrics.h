@@ -1,5 +1,5 @@
-// Every metric that the programs export, with its name: one place. Prometheus conventions: base units, `_total` on
-// counters. Labels hold line ids and reasons, never a person's name or number.
+// Every metric that the programs export, with its name: one place. Prometheus conventions: base units,
+// `_total` on counters. Labels hold line ids and reasons, never a person's name or number.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ class NodeMetrics {
   void RtpDuplicate(uint64_t packets);                         // turret_rtp_packets_duplicate_total
   void RtpDropped(std::string_view reason, uint64_t packets);  // turret_rtp_packets_dropped_total{reason}
   void GapSettled(std::string_view line, v1::GapCause cause, absl::Duration length);
-                                                               // turret_capture_gap_seconds_total{line,cause}
+  // turret_capture_gap_seconds_total{line,cause}
   void GapsOpen(int64_t count);                                // turret_capture_gaps_open
   void Recorded(absl::Duration audio);                         // turret_capture_recorded_seconds_total
   void SessionsActive(int64_t count);                          // turret_sip_sessions
@@ -59,24 +59,24 @@ class CoordinatorMetrics {
   CoordinatorMetrics();
   ~CoordinatorMetrics();
 
-  void SegmentsStored(uint64_t segments, uint64_t bytes);      // turret_archive_segments_total, …_bytes_total
-  void FactsStored(uint64_t facts);                            // turret_archive_facts_total
-  void ItemsRepeated(uint64_t items);                          // turret_ingest_repeated_total
-  void ItemRefused(std::string_view reason);                   // turret_ingest_refused_total{reason}
-  void Commit(absl::Duration took);                            // turret_ingest_commit_seconds (histogram)
-  void LedgerSize(uint64_t entries);                           // turret_ledger_entries
+  void SegmentsStored(uint64_t segments, uint64_t bytes);  // turret_archive_segments_total, …_bytes_total
+  void FactsStored(uint64_t facts);                        // turret_archive_facts_total
+  void ItemsRepeated(uint64_t items);                      // turret_ingest_repeated_total
+  void ItemRefused(std::string_view reason);               // turret_ingest_refused_total{reason}
+  void Commit(absl::Duration took);                        // turret_ingest_commit_seconds (histogram)
+  void LedgerSize(uint64_t entries);                       // turret_ledger_entries
   void GapBooked(std::string_view line, v1::GapCause cause, absl::Duration length);
-                                                               // turret_capture_gap_seconds_total{line,cause}
-  void Recorded(absl::Duration audio);                         // turret_capture_recorded_seconds_total
-  void OrphanCalls(uint64_t calls);                            // turret_orphan_calls_total
-  void NodesConnected(int64_t count);                          // turret_nodes_connected
+  // turret_capture_gap_seconds_total{line,cause}
+  void Recorded(absl::Duration audio);  // turret_capture_recorded_seconds_total
+  void OrphanCalls(uint64_t calls);     // turret_orphan_calls_total
+  void NodesConnected(int64_t count);   // turret_nodes_connected
   void NodeClockDivergence(std::string_view node, absl::Duration divergence);
-                                                               // turret_clock_divergence_seconds{node}
-  void ClockDivergence(absl::Duration divergence);             // turret_clock_divergence_seconds{node="coordinator"}
-  void Accessed(std::string_view action);                      // turret_access_total{action}
-  void AccessRefused(std::string_view why);                    // turret_access_refused_total{why}
-  void WormClaim(bool immutable);                              // turret_archive_immutable
-  void VolumesDamaged(uint64_t count);                         // turret_archive_volumes_damaged
+  // turret_clock_divergence_seconds{node}
+  void ClockDivergence(absl::Duration divergence);  // turret_clock_divergence_seconds{node="coordinator"}
+  void Accessed(std::string_view action);           // turret_access_total{action}
+  void AccessRefused(std::string_view why);         // turret_access_refused_total{why}
+  void WormClaim(bool immutable);                   // turret_archive_immutable
+  void VolumesDamaged(uint64_t count);              // turret_archive_volumes_damaged
 
   /// As NodeMetrics::Serve.
   [[nodiscard]] absl::Status Serve(const std::string& address);

@@ -15,7 +15,8 @@
 //       rules: [mifid5]
 //       media_profile: continuous       # optional: continuous | silence-suppressed | push-to-talk
 //       proof_age: 24h                  # optional
-//       match: [ { aor: "sip:ada@bank.example" }, { label: "14-1" }, { device: "…" }, { source: "10.0.0.1" } ]
+//       match: [ { aor: "sip:ada@bank.example" }, { label: "14-1" }, { device: "…" }, { source: "10.0.0.1" }
+//       ]
 #pragma once
 
 #include <optional>

@@ -159,8 +159,7 @@ absl::StatusOr<v1::Line> FindLine(const Index& index, std::string_view name) {
           "line: several lines are called that; write the name as it was enrolled");
     found = &line;
   }
-  if (found == nullptr)
-    return absl::NotFoundError("line: none of this name was ever enrolled");
+  if (found == nullptr) return absl::NotFoundError("line: none of this name was ever enrolled");
   return *found;
 }
 

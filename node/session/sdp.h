@@ -55,7 +55,7 @@ bool IsKnownCodec(const SdpCodec& codec);
 /// Errors: InvalidArgument when not even the m-lines can be read.
 absl::StatusOr<SdpOffer> ParseSdp(std::string_view text);
 
-struct SdpAnswer {  // What a description of ours says of itself.
+struct SdpAnswer {       // What a description of ours says of itself.
   uint64_t session = 0;  // Of the o-line.
   uint64_t version = 0;
   std::string address;  // Of our media ports.

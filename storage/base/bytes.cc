@@ -12,7 +12,8 @@ int HexDigit(char c) {
 
 template <class T>
 void Store(Buffer& out, T value) {
-  for (int shift = 8 * (sizeof(T) - 1); shift >= 0; shift -= 8) out.push_back(static_cast<uint8_t>(value >> shift));
+  for (int shift = 8 * (sizeof(T) - 1); shift >= 0; shift -= 8)
+    out.push_back(static_cast<uint8_t>(value >> shift));
 }
 
 template <class T>

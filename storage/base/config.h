@@ -23,9 +23,11 @@ class ConfigReader {
   std::string String(std::string_view key, std::string_view fallback);
   int64_t Integer(std::string_view key, int64_t fallback, int64_t min, int64_t max);
   bool Boolean(std::string_view key, bool fallback);
-  absl::Duration Duration(std::string_view key, absl::Duration fallback, absl::Duration min, absl::Duration max);
+  absl::Duration Duration(std::string_view key, absl::Duration fallback, absl::Duration min,
+                          absl::Duration max);
 
-  /// InvalidArgument that lists every mistake: missing, malformed, out of bounds, unknown keys, each with its line.
+  /// InvalidArgument that lists every mistake: missing, malformed, out of bounds, unknown keys, each with its
+  /// line.
   [[nodiscard]] absl::Status Finish() const;
 
   ~ConfigReader();

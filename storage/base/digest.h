@@ -36,7 +36,8 @@ class Sha256Stream {
 
 Digest HmacSha256(Bytes key, Bytes message);
 
-/// HKDF (RFC 5869) with SHA-256: extract with `salt`, expand with `info`, to fill `out` (at most 8,160 bytes).
+/// HKDF (RFC 5869) with SHA-256: extract with `salt`, expand with `info`, to fill `out` (at most 8,160
+/// bytes).
 void HkdfSha256(Bytes key, Bytes salt, std::string_view info, std::span<uint8_t> out);
 
 /// The digest in a protobuf field or file; zeros unless `raw` has 32 bytes.

@@ -17,7 +17,8 @@ absl::StatusOr<std::array<uint8_t, kIdBytes>> ParseIdBytes(Bytes raw) {
 absl::StatusOr<std::array<uint8_t, kIdBytes>> ParseIdHex(std::string_view hex) {
   const std::optional<Buffer> raw = FromHex(hex);
   if (!raw || raw->size() != kIdBytes)
-    return absl::InvalidArgumentError(fmt::format("id: want {} hex digits, got {} characters", 2 * kIdBytes, hex.size()));
+    return absl::InvalidArgumentError(
+        fmt::format("id: want {} hex digits, got {} characters", 2 * kIdBytes, hex.size()));
   return ParseIdBytes(*raw);
 }
 

@@ -49,7 +49,8 @@ Digest MerkleTree::Subtree(uint64_t begin, uint64_t end) const {
 
 absl::StatusOr<std::vector<Digest>> MerkleTree::InclusionProof(uint64_t index, uint64_t tree_size) const {
   if (index >= tree_size || tree_size > size())
-    return absl::OutOfRangeError(fmt::format("no proof of leaf {} in a tree of {} (have {})", index, tree_size, size()));
+    return absl::OutOfRangeError(
+        fmt::format("no proof of leaf {} in a tree of {} (have {})", index, tree_size, size()));
   std::vector<Digest> proof;
   Prove(index, 0, tree_size, proof);
   return proof;
@@ -69,7 +70,8 @@ void MerkleTree::Prove(uint64_t index, uint64_t begin, uint64_t end, std::vector
 
 absl::StatusOr<std::vector<Digest>> MerkleTree::ConsistencyProof(uint64_t old_size, uint64_t new_size) const {
   if (old_size == 0 || old_size > new_size || new_size > size())
-    return absl::OutOfRangeError(fmt::format("no proof from size {} to {} (have {})", old_size, new_size, size()));
+    return absl::OutOfRangeError(
+        fmt::format("no proof from size {} to {} (have {})", old_size, new_size, size()));
   std::vector<Digest> proof;
   ProveOld(old_size, 0, new_size, true, proof);
   return proof;
@@ -91,8 +93,8 @@ void MerkleTree::ProveOld(uint64_t old_size, uint64_t begin, uint64_t end, bool 
   }
 }
 
-bool VerifyInclusion(const Digest& leaf_hash, uint64_t index, uint64_t tree_size, const std::vector<Digest>& proof,
-                     const Digest& root) {
+bool VerifyInclusion(const Digest& leaf_hash, uint64_t index, uint64_t tree_size,
+                     const std::vector<Digest>& proof, const Digest& root) {
   if (index >= tree_size) return false;
   uint64_t node = index;
   uint64_t last = tree_size - 1;

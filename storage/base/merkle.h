@@ -35,14 +35,16 @@ class MerkleTree {
  private:
   Digest Subtree(uint64_t begin, uint64_t end) const;
   void Prove(uint64_t index, uint64_t begin, uint64_t end, std::vector<Digest>& proof) const;
-  void ProveOld(uint64_t old_size, uint64_t begin, uint64_t end, bool whole, std::vector<Digest>& proof) const;
+  void ProveOld(uint64_t old_size, uint64_t begin, uint64_t end, bool whole,
+                std::vector<Digest>& proof) const;
 
-  std::vector<std::vector<Digest>> levels_;  // levels_[k][i]: hash of the complete subtree of 2^k leaves at i * 2^k.
+  std::vector<std::vector<Digest>>
+      levels_;  // levels_[k][i]: hash of the complete subtree of 2^k leaves at i * 2^k.
 };
 
 /// RFC 9162 2.1.3.2.
-bool VerifyInclusion(const Digest& leaf_hash, uint64_t index, uint64_t tree_size, const std::vector<Digest>& proof,
-                     const Digest& root);
+bool VerifyInclusion(const Digest& leaf_hash, uint64_t index, uint64_t tree_size,
+                     const std::vector<Digest>& proof, const Digest& root);
 /// RFC 9162 2.1.4.2.
 bool VerifyConsistency(uint64_t old_size, uint64_t new_size, const Digest& old_root, const Digest& new_root,
                        const std::vector<Digest>& proof);

@@ -1,4 +1,5 @@
-// An append-only file of records: what volumes, key books and ledger blocks are made of. FORMAT.md, "Record file".
+// An append-only file of records: what volumes, key books and ledger blocks are made of. FORMAT.md, "Record
+// file".
 //
 //   file   = magic, 8 bytes ("TRTVOL01", "TRTBOOK1", "TRTLEDG1") | record*
 //   record = length of payload, u32 big endian | payload | check, 8 bytes
@@ -51,8 +52,8 @@ class RecordWriter {
   static absl::StatusOr<RecordWriter> Reopen(Environment& environment ABSL_ATTRIBUTE_LIFETIME_BOUND,
                                              const std::string& path, uint64_t good_bytes);
 
-  /// Errors: InvalidArgument when the payload is over kRecordPayloadBytesMax. After any other error the writer is
-  /// broken: every later call returns FailedPrecondition, and the caller goes on in a new file.
+  /// Errors: InvalidArgument when the payload is over kRecordPayloadBytesMax. After any other error the
+  /// writer is broken: every later call returns FailedPrecondition, and the caller goes on in a new file.
   absl::StatusOr<Appended> Append(Bytes payload);
   absl::StatusOr<Durable> Sync();
   uint64_t size_bytes() const;
@@ -60,7 +61,8 @@ class RecordWriter {
   [[nodiscard]] absl::Status Close();
 
  private:
-  RecordWriter(std::unique_ptr<AppendFile> file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
+  RecordWriter(std::unique_ptr<AppendFile> file, std::string path)
+      : file_(std::move(file)), path_(std::move(path)) {}
   std::unique_ptr<AppendFile> file_;
   std::string path_;
   bool broken_ = false;
@@ -73,10 +75,11 @@ struct ScanResult {
   Digest tail_digest{};     // SHA-256 of the tail; zeros when there is none.
 };
 
-/// Reads all records in order. `visit` gets each payload and the offset of its record, and may stop the scan by an
-/// error, which is returned. Errors: NotFound; DataLoss when the magic is not `magic`.
-absl::StatusOr<ScanResult> ScanRecords(Environment& environment, const std::string& path, std::string_view magic,
-                                       const std::function<absl::Status(uint64_t offset, Bytes payload)>& visit);
+/// Reads all records in order. `visit` gets each payload and the offset of its record, and may stop the scan
+/// by an error, which is returned. Errors: NotFound; DataLoss when the magic is not `magic`.
+absl::StatusOr<ScanResult> ScanRecords(
+    Environment& environment, const std::string& path, std::string_view magic,
+    const std::function<absl::Status(uint64_t offset, Bytes payload)>& visit);
 
 /// Reads one record. Errors: OutOfRange behind the end, DataLoss when its check does not fit.
 absl::StatusOr<Buffer> ReadRecord(const ReadFile& file, uint64_t offset);

@@ -6,8 +6,9 @@
 //         34   n bytes  ciphertext
 //       34+n  16 bytes  tag
 //
-// HKDF(key, salt, "turret sealed box v1") gives 44 bytes: AES key (32), nonce (12). A fresh salt for each box, so
-// one key may seal any number of them. The AAD given by the caller is prefixed with the first 34 bytes.
+// HKDF(key, salt, "turret sealed box v1") gives 44 bytes: AES key (32), nonce (12). A fresh salt for each
+// box, so one key may seal any number of them. The AAD given by the caller is prefixed with the first 34
+// bytes.
 #pragma once
 
 #include "absl/status/statusor.h"

@@ -4,8 +4,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#define TURRET_RETURN_IF_ERROR(expression)                      \
-  do {                                                          \
+#define TURRET_RETURN_IF_ERROR(expression)                                                    \
+  do {                                                                                        \
     if (absl::Status turret_status = (expression); !turret_status.ok()) return turret_status; \
   } while (false)
 

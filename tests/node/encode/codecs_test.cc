@@ -1,10 +1,10 @@
 #include <cstdlib>
 
 #include "gtest/gtest.h"
-#include "storage/segment/g711.h"
 #include "node/encode/pairing_digest.h"
 #include "node/encode/payload_codec.h"
 #include "storage/base/digest.h"
+#include "storage/segment/g711.h"
 
 namespace turret::node {
 namespace {

@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <numbers>
 
-#include "storage/segment/g711.h"
 #include "node/encode/opus_encoder.h"
+#include "storage/segment/g711.h"
 #include "tests/node/encode/recorder_fixture.h"
 
 namespace turret::node {
