@@ -197,7 +197,7 @@ absl::StatusOr<SdpOffer> ParseSdp(std::string_view text) {
   std::optional<SdpOffer> offer = TryParse(safe, kSane);
   if (offer && safe == text) return *std::move(offer);
   if (!offer) offer = TryParse(safe, kTolerant);
-  if (!offer) offer = TryParse(WithTokensInMediaLines(Repaired(text)), kTolerant);
+  if (!offer) offer = TryParse(Repaired(safe), kTolerant);
   if (offer) {
     offer->odd = true;
     return *std::move(offer);
