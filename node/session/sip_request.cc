@@ -75,7 +75,11 @@ bool HasUnknownEncoding(const sip_t& sip) {
 }
 
 bool HasCutBody(const sip_t& sip) {
-  return sip.sip_content_length != nullptr && sip.sip_content_length->l_length > BodyOf(sip).size();
+  if (sip.sip_content_length == nullptr) return false;
+  size_t bytes = 0;
+  for (const sip_payload_t* piece = sip.sip_payload; piece != nullptr; piece = piece->pl_next)
+    bytes += piece->pl_len;
+  return sip.sip_content_length->l_length > bytes;
 }
 
 std::string CallIdOf(const sip_t& sip) {
