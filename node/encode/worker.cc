@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "storage/base/kill_point.h"
+
 namespace turret::node {
 namespace {
 
@@ -116,6 +118,7 @@ CallRecorder& Worker::CallOf(const CallId& call) {
 
 void Worker::Emit(decltype(Item::what) what, uint64_t position, int64_t made_utc_ns) {
   if (sink_stopped_) return;
+  if (std::holds_alternative<SealedSegment>(what)) KillPoint("sealed");
   sink_stopped_ =
       !common_.sink.Push({.what = std::move(what), .spool_position = position, .made_utc_ns = made_utc_ns});
 }

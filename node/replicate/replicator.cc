@@ -8,6 +8,7 @@
 #include "absl/synchronization/mutex.h"
 #include "node/replicate/unacknowledged.h"
 #include "spdlog/spdlog.h"
+#include "storage/base/kill_point.h"
 #include "turret/v1/replication.grpc.pb.h"
 
 namespace turret::node {
@@ -158,6 +159,7 @@ void Replicator::State::SendItems(Stream& stream) {
       next = queue.Next();
     }
     if (!stream.Write(*next)) return;
+    KillPoint("sent");
   }
 }
 
@@ -216,6 +218,7 @@ void Replicator::State::HandleResume(const v1::ResumeAnswer& answer) {
 void Replicator::State::HandleAck(const v1::Ack& ack) {
   absl::MutexLock lock(&mutex);
   queue.Acknowledge(ack.through_item());
+  KillPoint("acked");
   if (const uint64_t size = SizeOfCheckpoint(ack.checkpoint()); size >= checkpoint_size) {
     checkpoint = ack.checkpoint();
     checkpoint_size = size;

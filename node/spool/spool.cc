@@ -9,6 +9,7 @@
 #include "fmt/format.h"
 #include "node/spool/append_buffer.h"
 #include "node/spool/spool_disk.h"
+#include "storage/base/kill_point.h"
 #include "storage/base/status.h"
 
 namespace turret::node {
@@ -88,6 +89,7 @@ absl::Status Spool::State::Commit() {
 }
 
 void Spool::State::Publish(absl::Duration took) {
+  KillPoint("synced");
   buffer.Written(pending.back()->end_position(), RoomBytes());
   const uint64_t other_bytes = buffer.bytes();
   absl::MutexLock lock(&tail_mutex);
@@ -246,6 +248,7 @@ absl::Status Spool::Trim(uint64_t position) {
   }
   const absl::Status trimmed = state.disk->Trim(position);
   state.buffer.SetRoom(state.RoomBytes());
+  KillPoint("trimmed");
   return trimmed;
 }
 
