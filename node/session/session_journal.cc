@@ -1,0 +1,151 @@
+#include "node/session/session_journal.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/memory/memory.h"
+#include "absl/synchronization/mutex.h"
+#include "node/session/journal_file.h"
+#include "storage/base/status.h"
+
+namespace turret::node {
+namespace {
+
+constexpr uint64_t kFileBytesMin = uint64_t{1} << 20;  // Smaller ones are not worth a new one.
+constexpr uint64_t kFileGrowthMax = 4;                 // Times what stands in the snapshot.
+
+}  // namespace
+
+struct SessionJournal::State {
+  State(Environment& in, std::string in_directory, SecretKey with, Random& from)
+      : environment(in), directory(std::move(in_directory)), key(std::move(with)), random(from) {}
+
+  absl::Status AppendTo(JournalWriter& writer, const std::vector<v1::JournalEntry>& entries);
+  absl::Status Rewrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex);
+  void RemoveOld() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex);
+
+  Environment& environment;
+  const std::string directory;
+  const SecretKey key;
+  Random& random;
+  uint64_t unopened = 0;
+
+  absl::Mutex commit_mutex;                                         // Taken before `mutex`.
+  std::optional<JournalWriter> file ABSL_GUARDED_BY(commit_mutex);  // None: the next commit writes all.
+  uint64_t generation ABSL_GUARDED_BY(commit_mutex) = 0;
+  uint64_t snapshot_bytes ABSL_GUARDED_BY(commit_mutex) = 0;
+  std::vector<std::string> old_files ABSL_GUARDED_BY(commit_mutex);
+
+  mutable absl::Mutex mutex;
+  std::map<std::string, v1::JournaledDialog> live ABSL_GUARDED_BY(mutex);
+  std::vector<v1::JournalEntry> pending ABSL_GUARDED_BY(mutex);
+};
+
+absl::Status SessionJournal::State::AppendTo(JournalWriter& writer,
+                                             const std::vector<v1::JournalEntry>& entries) {
+  for (const v1::JournalEntry& entry : entries) TURRET_RETURN_IF_ERROR(writer.Append(entry));
+  return writer.Sync();
+}
+
+// A generation that was begun is never gone back from: it may be whole on the disk whatever an error said.
+absl::Status SessionJournal::State::Rewrite() {
+  std::vector<v1::JournalEntry> entries;
+  {
+    absl::MutexLock lock(&mutex);
+    for (const auto& [call, dialog] : live) *entries.emplace_back().mutable_dialog() = dialog;
+    entries.emplace_back().set_snapshot(live.size());
+    pending.clear();
+  }
+  file.reset();
+  ++generation;
+  absl::StatusOr<JournalWriter> next = JournalWriter::Create(environment, directory, generation, key, random);
+  const absl::Status written = next.ok() ? AppendTo(*next, entries) : next.status();
+  if (written.ok()) {
+    file.emplace(*std::move(next));
+    snapshot_bytes = file->size_bytes();
+    RemoveOld();
+  }
+  old_files.push_back(JournalPath(directory, generation));
+  return written;
+}
+
+// One that cannot be removed is not read as long as a newer one stands; the next start tries again.
+void SessionJournal::State::RemoveOld() {
+  for (const std::string& path : old_files) environment.Remove(path).IgnoreError();
+  old_files.clear();
+}
+
+SessionJournal::SessionJournal(std::unique_ptr<State> state) : state_(std::move(state)) {}
+SessionJournal::~SessionJournal() = default;
+
+absl::StatusOr<std::unique_ptr<SessionJournal>> SessionJournal::Open(Environment& environment,
+                                                                     const std::string& directory,
+                                                                     SecretKey key, Random& random) {
+  TURRET_RETURN_IF_ERROR(environment.CreateDirectories(directory));
+  auto journal = absl::WrapUnique(
+      new SessionJournal(std::make_unique<State>(environment, directory, std::move(key), random)));
+  State& state = *journal->state_;
+  TURRET_ASSIGN_OR_RETURN(FoundJournal found, ReadJournal(environment, directory, state.key));
+  absl::MutexLock committing(&state.commit_mutex);
+  state.unopened = found.unopened;
+  state.generation = found.generation_last;
+  state.old_files = std::move(found.files);
+  {
+    absl::MutexLock lock(&state.mutex);
+    state.live = std::move(found.dialogs);
+  }
+  TURRET_RETURN_IF_ERROR(state.Rewrite());
+  return journal;
+}
+
+std::vector<v1::JournaledDialog> SessionJournal::Dialogs() const {
+  absl::MutexLock lock(&state_->mutex);
+  std::vector<v1::JournaledDialog> out;
+  for (const auto& [call, dialog] : state_->live) out.push_back(dialog);
+  return out;
+}
+
+void SessionJournal::Put(v1::JournaledDialog dialog) {
+  absl::MutexLock lock(&state_->mutex);
+  *state_->pending.emplace_back().mutable_dialog() = dialog;
+  const std::string call = dialog.call_id();
+  state_->live[call] = std::move(dialog);
+}
+
+void SessionJournal::Forget(const CallId& call) {
+  absl::MutexLock lock(&state_->mutex);
+  if (state_->live.erase(call.ToProto()) == 0) return;
+  state_->pending.emplace_back().set_forgotten(call.ToProto());
+}
+
+bool SessionJournal::dirty() const {
+  absl::MutexLock lock(&state_->mutex);
+  return !state_->pending.empty();
+}
+
+absl::Status SessionJournal::Commit() {
+  State& state = *state_;
+  absl::MutexLock committing(&state.commit_mutex);
+  if (!state.file) return state.Rewrite();
+  std::vector<v1::JournalEntry> changes;
+  {
+    absl::MutexLock lock(&state.mutex);
+    changes.swap(state.pending);
+  }
+  if (changes.empty()) return absl::OkStatus();
+  if (!state.AppendTo(*state.file, changes).ok()) return state.Rewrite();
+  const uint64_t limit = std::max(kFileBytesMin, kFileGrowthMax * state.snapshot_bytes);
+  if (state.file->size_bytes() > limit) state.Rewrite().IgnoreError();  // The next commit tries again.
+  return absl::OkStatus();
+}
+
+uint64_t SessionJournal::files_unopened() const { return state_->unopened; }
+
+uint64_t SessionJournal::size_bytes() const {
+  absl::MutexLock lock(&state_->commit_mutex);
+  return state_->file ? state_->file->size_bytes() : 0;
+}
+
+}  // namespace turret::node

@@ -1,0 +1,50 @@
+// The session journal: which calls run, and all that a new process needs to take them up. Small and of its
+// own, so that it is read in an instant, and costs one sync when something is to be said (durable before
+// said).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/attributes.h"
+#include "absl/status/statusor.h"
+#include "storage/base/file.h"
+#include "storage/base/ids.h"
+#include "storage/base/random.h"
+#include "storage/base/secret.h"
+#include "turret/v1/journal.pb.h"
+
+namespace turret::node {
+
+/// Threading: every method from any thread. `environment` and `random` must outlive it.
+class SessionJournal {
+ public:
+  /// Reads what an earlier process left in `directory`, and begins the next file with it. What does not open
+  /// with `key` is moved aside as *.unopened, and counted: the caller alarms, and starts empty. Errors: as
+  /// Environment.
+  static absl::StatusOr<std::unique_ptr<SessionJournal>> Open(
+      Environment& environment ABSL_ATTRIBUTE_LIFETIME_BOUND, const std::string& directory, SecretKey key,
+      Random& random ABSL_ATTRIBUTE_LIFETIME_BOUND);
+
+  /// What runs now, in the order of call ids; after Open: what the earlier process left.
+  std::vector<v1::JournaledDialog> Dialogs() const;
+  /// In memory, NOT on disk, until a Commit. Put replaces what was known of the dialog's call.
+  void Put(v1::JournaledDialog dialog);
+  void Forget(const CallId& call);
+  bool dirty() const;
+  /// Writes and syncs everything that was put and forgotten before the call. After an error nothing of
+  /// earlier commits is lost, and the next Commit writes all of it into a new file. Errors: as Environment.
+  [[nodiscard]] absl::Status Commit();
+
+  uint64_t files_unopened() const;  // By Open.
+  uint64_t size_bytes() const;      // Of the present file; 0: it is broken.
+  ~SessionJournal();
+
+ private:
+  struct State;
+  explicit SessionJournal(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace turret::node
