@@ -1,12 +1,18 @@
 // What the session layer needs of the receive path: ports for streams.
 #pragma once
 
-#include <string>
+#include <cstdint>
 
 #include "absl/status/statusor.h"
 #include "storage/base/ids.h"
 
 namespace turret::node {
+
+/// Descriptors of a stream's bound sockets that outlived the process which opened them; -1: none.
+struct OpenSockets {
+  int rtp = -1;
+  int rtcp = -1;
+};
 
 /// Threading: every method from any thread.
 class MediaPorts {
@@ -19,6 +25,12 @@ class MediaPorts {
   virtual absl::StatusOr<uint16_t> Hold(StreamId stream) = 0;
   /// Begins to receive for a stream whose ports are held. Errors: NotFound, ResourceExhausted.
   [[nodiscard]] virtual absl::Status Listen(StreamId stream) = 0;
+  /// As Hold, on the port that `stream` had in an earlier process; `sockets` are used if they are still open, and
+  /// owned from now on, whatever is returned. Errors: AlreadyExists when the port is somebody else's, or not free
+  /// yet: for a second after a process was killed that passes.
+  [[nodiscard]] virtual absl::Status Reopen(StreamId stream, uint16_t port, OpenSockets sockets = {}) = 0;
+  /// Datagrams that came for `stream` since its port was opened here; 0 when it is not.
+  virtual uint64_t Datagrams(StreamId stream) const = 0;
   /// Reads what is still in the socket's buffer into the spool, then closes it. On return no further datagram of
   /// this stream is appended. The freed port rests for 60 s.
   virtual void Close(StreamId stream) = 0;

@@ -25,6 +25,8 @@ class MediaSocket {
  public:
   /// Errors: AlreadyExists when the port is somebody else's; ResourceExhausted without descriptors; Internal.
   static absl::StatusOr<MediaSocket> Bind(const BindAddress& address, uint16_t port, int buffer_bytes);
+  /// One that is bound and set up already, by Bind in an earlier process. Owns `fd` from now on.
+  static MediaSocket Adopt(int fd) { return MediaSocket(fd); }
   MediaSocket(MediaSocket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   MediaSocket& operator=(MediaSocket&&) = delete;
   ~MediaSocket();

@@ -16,4 +16,9 @@ std::optional<uint16_t> PortPool::Take(absl::Duration now) {
   return port;
 }
 
+bool PortPool::TakeThis(uint16_t port) {
+  if (std::erase(free_, port) != 0) return true;
+  return std::erase_if(resting_, [port](const auto& resting) { return resting.second == port; }) != 0;
+}
+
 }  // namespace turret::node

@@ -17,6 +17,8 @@ class PortPool {
   PortPool(uint16_t port_min, uint16_t port_max, absl::Duration rest);
   /// Nullopt when none is free.
   std::optional<uint16_t> Take(absl::Duration now);
+  /// This one, whether it rests or not. False when it is taken, or none of the pool's.
+  bool TakeThis(uint16_t port);
   /// Also for a port that turned out to be somebody else's.
   void Free(uint16_t port, absl::Duration now) { resting_.emplace_back(now, port); }
 

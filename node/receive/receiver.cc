@@ -17,6 +17,7 @@
 #include "node/receive/media_socket.h"
 #include "node/receive/port_pool.h"
 #include "node/receive/receive_batch.h"
+#include "storage/base/kill_point.h"
 #include "storage/base/status.h"
 
 namespace turret::node {
@@ -39,10 +40,12 @@ struct Port {
   StreamId stream;
   bool rtcp;
   uint32_t kernel_drops = 0;
+  uint64_t datagrams = 0;
 };
 
 struct Pair {
   uint16_t port;
+  bool of_pool;
   std::unique_ptr<Port> rtp;
   std::unique_ptr<Port> rtcp;
 };
@@ -63,7 +66,9 @@ struct Receiver::State {
   }
 
   absl::StatusOr<Pair> BindPair(StreamId stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
-  absl::Status Watch(Port& port);
+  absl::StatusOr<Pair> BindPort(StreamId stream, uint16_t port, OpenSockets sockets) const;
+  absl::StatusOr<MediaSocket> BindOrAdopt(uint16_t port, int fd) const;
+  absl::Status Watch(Port& port) const;
   void Run();
   void Round() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void Drain(Port& port, size_t datagrams_max, int64_t now_utc_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
@@ -79,7 +84,7 @@ struct Receiver::State {
   Clock& clock;
   int epoll = -1;
 
-  absl::Mutex mutex;  // Held for a round, not while waiting for the next one.
+  mutable absl::Mutex mutex;  // Held for a round, not while waiting for the next one.
   PortPool pool ABSL_GUARDED_BY(mutex);
   std::map<StreamId, Pair> streams ABSL_GUARDED_BY(mutex);
   ReceiveBatch batch ABSL_GUARDED_BY(mutex);
@@ -144,6 +149,23 @@ absl::StatusOr<uint16_t> Receiver::Hold(StreamId stream) {
   return port;
 }
 
+absl::Status Receiver::Reopen(StreamId stream, uint16_t port, OpenSockets sockets) {
+  absl::MutexLock lock(&state_->mutex);
+  absl::StatusOr<Pair> bound = state_->BindPort(stream, port, sockets);
+  if (state_->streams.contains(stream))
+    return absl::AlreadyExistsError(fmt::format("stream {} has its ports already", stream.ToHex()));
+  TURRET_ASSIGN_OR_RETURN(Pair pair, std::move(bound));
+  pair.of_pool = state_->pool.TakeThis(port);
+  state_->streams.emplace(stream, std::move(pair));
+  return absl::OkStatus();
+}
+
+uint64_t Receiver::Datagrams(StreamId stream) const {
+  absl::MutexLock lock(&state_->mutex);
+  const auto found = state_->streams.find(stream);
+  return found == state_->streams.end() ? 0 : found->second.rtp->datagrams;
+}
+
 void Receiver::Close(StreamId stream) {
   absl::MutexLock lock(&state_->mutex);
   const auto found = state_->streams.find(stream);
@@ -151,7 +173,7 @@ void Receiver::Close(StreamId stream) {
   state_->Drain(*found->second.rtp, kCloseDatagramsMax, state_->UtcNs());
   state_->Flush();
   state_->DrainRtcp(*found->second.rtcp, kCloseDatagramsMax);
-  state_->pool.Free(found->second.port, state_->clock.Elapsed());
+  if (found->second.of_pool) state_->pool.Free(found->second.port, state_->clock.Elapsed());
   state_->streams.erase(found);  // Closing takes the sockets out of the epoll set.
 }
 
@@ -163,23 +185,30 @@ uint64_t Receiver::kernel_dropped() const { return state_->kernel_dropped; }
 absl::StatusOr<Pair> Receiver::State::BindPair(StreamId stream) {
   const absl::Duration now = clock.Elapsed();
   while (const std::optional<uint16_t> port = pool.Take(now)) {
-    auto rtp = MediaSocket::Bind(bind_address, *port, options.socket_buffer_bytes);
-    auto rtcp =
-        MediaSocket::Bind(bind_address, static_cast<uint16_t>(*port + 1), options.socket_buffer_bytes);
-    if (!rtp.ok() || !rtcp.ok()) {
-      pool.Free(*port, now);
-      const absl::Status why = rtp.ok() ? rtcp.status() : rtp.status();
-      if (!absl::IsAlreadyExists(why)) return why;
-      continue;
-    }
-    return Pair{*port, std::make_unique<Port>(*std::move(rtp), stream, false),
-                std::make_unique<Port>(*std::move(rtcp), stream, true)};
+    absl::StatusOr<Pair> pair = BindPort(stream, *port, {});
+    if (pair.ok()) return pair;
+    pool.Free(*port, now);
+    if (!absl::IsAlreadyExists(pair.status())) return pair;
   }
   return absl::ResourceExhaustedError(
       fmt::format("no free media port from {} to {}", options.port_min, options.port_max));
 }
 
-absl::Status Receiver::State::Watch(Port& port) {
+absl::StatusOr<MediaSocket> Receiver::State::BindOrAdopt(uint16_t port, int fd) const {
+  if (fd >= 0) return MediaSocket::Adopt(fd);
+  return MediaSocket::Bind(bind_address, port, options.socket_buffer_bytes);
+}
+
+absl::StatusOr<Pair> Receiver::State::BindPort(StreamId stream, uint16_t port, OpenSockets sockets) const {
+  absl::StatusOr<MediaSocket> rtp = BindOrAdopt(port, sockets.rtp);
+  absl::StatusOr<MediaSocket> rtcp = BindOrAdopt(static_cast<uint16_t>(port + 1), sockets.rtcp);
+  TURRET_RETURN_IF_ERROR(rtp.status());
+  TURRET_RETURN_IF_ERROR(rtcp.status());
+  return Pair{port, true, std::make_unique<Port>(*std::move(rtp), stream, false),
+              std::make_unique<Port>(*std::move(rtcp), stream, true)};
+}
+
+absl::Status Receiver::State::Watch(Port& port) const {
   epoll_event event{.events = EPOLLIN, .data = {.ptr = &port}};
   if (epoll_ctl(epoll, EPOLL_CTL_ADD, port.socket.fd(), &event) != 0)
     return absl::ResourceExhaustedError(fmt::format("epoll_ctl: errno {}", errno));
@@ -219,6 +248,7 @@ void Receiver::State::Drain(Port& port, size_t datagrams_max, int64_t now_utc_ns
   for (size_t datagrams = 0; datagrams < datagrams_max;) {
     const ReceiveBatch::Received got = batch.ReceiveFrom(port.socket.fd(), port.stream, now_utc_ns);
     datagrams += got.datagrams;
+    port.datagrams += got.datagrams;
     CountKernelDrops(port, got.kernel_drops);
     if (batch.full()) Flush();
     if (got.drained) return;
@@ -241,6 +271,7 @@ void Receiver::State::Flush() {
   const uint64_t count = batch.datagrams().size();
   if (count == 0) return;
   const bool spooled = spool.AppendDatagrams(batch.datagrams()).ok();
+  if (spooled) KillPoint("packet_appended");
   metrics.RtpReceived(count);
   if (!spooled) {
     dropped += count;

@@ -37,6 +37,8 @@ class Receiver final : public MediaPorts {
   absl::StatusOr<uint16_t> Open(StreamId stream) override;
   absl::StatusOr<uint16_t> Hold(StreamId stream) override;
   absl::Status Listen(StreamId stream) override;
+  absl::Status Reopen(StreamId stream, uint16_t port, OpenSockets sockets) override;
+  uint64_t Datagrams(StreamId stream) const override;
   void Close(StreamId stream) override;
   /// Datagrams that reached a session's port, and those dropped before the spool (spool_full), since the
   /// start.

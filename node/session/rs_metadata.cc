@@ -115,11 +115,13 @@ RsMetadata ParseRsMetadata(std::string_view xml) {
   for (const pugi::xml_node& node : root.children()) ReadElement(node, out, group);
   if (!group.empty())
     out.communication_session_id = group;  // The group is the communication session's own id.
+  out.complete = out.flags.empty() && !out.partial;
   return out;
 }
 
 void RsMetadata::Merge(const RsMetadata& later) {
   flags.insert(flags.end(), later.flags.begin(), later.flags.end());
+  complete = complete || later.complete;
   if (!later.communication_session_id.empty()) communication_session_id = later.communication_session_id;
   for (const v1::Party& party : later.parties) {
     const auto known = std::find_if(parties.begin(), parties.end(), [&](const v1::Party& other) {

@@ -24,7 +24,8 @@ struct RsStream {
 
 /// What a document states; strings are clean UTF-8 and bounded.
 struct RsMetadata {
-  bool partial = false;  // dataMode.
+  bool partial = false;   // dataMode.
+  bool complete = false;  // One whole document, not partial, was read: what later partial ones build on.
   std::string communication_session_id;
   std::vector<v1::Party> parties;
   std::vector<RsStream> streams;

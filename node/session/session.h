@@ -19,6 +19,7 @@
 #include "node/spool/spool.h"
 #include "storage/base/clock.h"
 #include "storage/base/random.h"
+#include "turret/v1/journal.pb.h"
 
 namespace turret::node {
 
@@ -62,8 +63,9 @@ class Session {
   /// Our offer stands, and no ACK came: its ports are bound, and what comes waits in their sockets.
   bool awaits_answer() const;
   /// The ACK: its SDP answers our offer, and the streams begin. Without any that can be read they begin as we
-  /// offered them, so that nothing that comes is lost; `ack` without parts also stands for an ACK that never came.
-  /// Does nothing unless awaits_answer(). After an error the caller ends the session. Errors: as the spool's.
+  /// offered them, so that nothing that comes is lost; `ack` without parts also stands for an ACK that never
+  /// came. Does nothing unless awaits_answer(). After an error the caller ends the session. Errors: as the
+  /// spool's.
   [[nodiscard]] absl::Status Acknowledged(const Offer& ack);
   /// re-INVITE or UPDATE with a new offer and perhaps metadata; returns the new answer's SDP, empty when
   /// there was no SDP to answer. Hold and resume become pause and recording; a new m-line becomes a new
@@ -76,6 +78,21 @@ class Session {
   /// Position of the last record that this session appended; 0: none yet.
   uint64_t journaled() const;
   CallId call_id() const;
+
+  /// What a new process needs to go on with this call, once it is answered.
+  v1::JournaledSession Journaled() const;
+  /// The call of an earlier process, in the state that it was in: same ids, nothing said to the spool. Its
+  /// lines are busy from now on; its ports are closed until ReopenPorts. Errors: InvalidArgument when that is
+  /// no session.
+  static absl::StatusOr<std::unique_ptr<Session>> Restore(const v1::JournaledSession& from,
+                                                          const SessionParts& parts);
+  /// Opens the ports that are not open yet, so that the streams' packets come in again. False: not all of
+  /// them could be had; try again for a second.
+  bool ReopenPorts();
+  /// Partial documents came, and none that they build on: the client can be asked for a snapshot (RFC 7866).
+  bool LacksMetadata() const;
+  /// Datagrams that came to this session's ports in this process.
+  uint64_t datagrams() const;
   /// Closes ports that are still open.
   ~Session();
 

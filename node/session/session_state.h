@@ -25,6 +25,7 @@ struct SessionStream {
   SdpCodec codec;
   uint32_t ptime_ms = 20;
   bool paused = false;
+  bool open = true;  // Its port is; not yet after a restart.
   std::vector<v1::ChannelOf> channels;
   std::string participant_id;
 };
@@ -34,6 +35,7 @@ struct HeldPort {
   StreamId stream;
   uint16_t port = 0;
   std::string label;
+  bool open = true;  // Not yet after a restart.
 };
 
 /// What one request brought, read.

@@ -11,6 +11,8 @@
 #include "fmt/format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "node/receive/ephemeral_ports.h"
+#include "node/receive/media_socket.h"
 #include "node/receive/port_pool.h"
 #include "tests/support/support.h"
 
@@ -292,6 +294,66 @@ TEST_F(ReceiverTest, DropsOfTheKernelAreCountedAndNotAsReceived) {
     return receiver_->kernel_dropped() > 0;
   }));
   EXPECT_LT(receiver_->datagrams_received(), sent);
+}
+
+// R11: after a restart a stream's packets come in again, on the port that the source knows.
+TEST_F(ReceiverTest, AStreamComesBackOnThePortItHad) {
+  options_.port_max = options_.port_min + 3;
+  Create();
+  const StreamId stream = StreamId::Make(random_);
+  const uint16_t port = receiver_->Open(stream).value();
+  receiver_.reset();
+  Create();
+  ASSERT_TRUE(receiver_->Reopen(stream, port).ok());
+  sender_.Send(port, "before");
+  EXPECT_EQ(receiver_->Datagrams(stream), 0u);
+  ASSERT_TRUE(receiver_->Listen(stream).ok());
+  sender_.Send(port, "after");
+  ASSERT_TRUE(WaitUntil([&] { return receiver_->Datagrams(stream) == 2; }));
+  EXPECT_THAT(TextsOf(stream), ElementsAre("before", "after"));
+  EXPECT_NE(receiver_->Open(StreamId::Make(random_)).value(), port);
+  EXPECT_FALSE(receiver_->Open(StreamId::Make(random_)).ok());
+  receiver_->Close(stream);
+  EXPECT_FALSE(receiver_->Open(StreamId::Make(random_)).ok());  // It rests.
+}
+
+TEST_F(ReceiverTest, APortOfSomebodyElseIsReopenedWhenItIsFree) {
+  Create();
+  const StreamId stream = StreamId::Make(random_);
+  const uint16_t port = receiver_->Open(stream).value();
+  const StreamId other = StreamId::Make(random_);
+  EXPECT_TRUE(absl::IsAlreadyExists(receiver_->Reopen(other, port)));
+  EXPECT_TRUE(absl::IsAlreadyExists(receiver_->Reopen(stream, port)));
+  receiver_->Close(stream);
+  EXPECT_TRUE(receiver_->Reopen(other, port).ok());
+}
+
+TEST_F(ReceiverTest, WhatCameToSocketsThatStayedOpenIsNotLost) {
+  Create();
+  const StreamId stream = StreamId::Make(random_);
+  const uint16_t port = receiver_->Open(stream).value();
+  receiver_.reset();
+  const BindAddress address = BindAddress::Parse(AddressOfThisProcess()).value();
+  const MediaSocket rtp = MediaSocket::Bind(address, port, 1 << 20).value();
+  const MediaSocket rtcp = MediaSocket::Bind(address, static_cast<uint16_t>(port + 1), 1 << 20).value();
+  const OpenSockets kept{dup(rtp.fd()), dup(rtcp.fd())};
+  sender_.Send(port, "nobody runs");
+  Create();
+  ASSERT_TRUE(receiver_->Reopen(stream, port, kept).ok());
+  ASSERT_TRUE(receiver_->Listen(stream).ok());
+  ASSERT_TRUE(WaitUntil([&] { return receiver_->Datagrams(stream) == 1; }));
+  EXPECT_THAT(TextsOf(stream), ElementsAre("nobody runs"));
+}
+
+TEST(EphemeralPortsTest, MediaPortsInThemAreWarnedOf) {
+  const auto ephemeral = ParsePortRange("32768\t60999\n");
+  ASSERT_TRUE(ephemeral.has_value());
+  EXPECT_EQ(WarnOfEphemeralPorts({20000, 31999}, *ephemeral), "");
+  EXPECT_EQ(WarnOfEphemeralPorts({61000, 65535}, *ephemeral), "");
+  EXPECT_THAT(WarnOfEphemeralPorts({30000, 40000}, *ephemeral), ::testing::HasSubstr("30000 to 40000"));
+  EXPECT_NE(WarnOfEphemeralPorts({60999, 65535}, *ephemeral), "");
+  for (const char* const text : {"", "32768", "a b", "5 4", "1 2 3", "1 70000"})
+    EXPECT_FALSE(ParsePortRange(text).has_value()) << text;
 }
 
 TEST_F(ReceiverTest, AnAddressOrRangeThatIsNoneIsRefused) {

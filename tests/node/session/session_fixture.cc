@@ -78,6 +78,19 @@ size_t FakePorts::held() const {
   return held_.size();
 }
 
+absl::Status FakePorts::Reopen(StreamId stream, uint16_t port, OpenSockets) {
+  std::lock_guard lock(mutex_);
+  if (busy-- > 0) return absl::AlreadyExistsError("port");
+  open_[stream] = port;
+  held_.insert(stream);
+  return absl::OkStatus();
+}
+
+std::map<StreamId, uint16_t> FakePorts::streams() const {
+  std::lock_guard lock(mutex_);
+  return open_;
+}
+
 void FakePorts::Close(StreamId stream) {
   std::lock_guard lock(mutex_);
   held_.erase(stream);
@@ -95,6 +108,7 @@ SessionFixture::SessionFixture(uint64_t spool_bytes_max)
   spool_ = Spool::Open(options, environment_, SecretKey::Make(random_), clock_, random_).value();
   enrolment_ =
       EnrolmentCache::Open(environment_, folder_ / "enrolment", SecretKey::Make(random_), random_).value();
+  journal_ = SessionJournal::Open(environment_, folder_ / "sessions", journal_key_.Clone(), random_).value();
   EXPECT_TRUE(enrolment_->Update(MakeWelcome(ada_, carl_, random_)).ok());
   (void)presence_.SetEnrolment(1, {});
   parts_ = std::unique_ptr<SessionParts>(new SessionParts{*spool_, ports_, presence_, *enrolment_, metrics_,

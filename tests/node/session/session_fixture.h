@@ -2,6 +2,7 @@
 // lines.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -11,6 +12,7 @@
 
 #include "gtest/gtest.h"
 #include "node/session/session.h"
+#include "node/session/session_journal.h"
 #include "tests/support/support.h"
 
 namespace turret::node::test {
@@ -21,9 +23,14 @@ class FakePorts final : public MediaPorts {
   absl::StatusOr<uint16_t> Open(StreamId stream) override;
   absl::StatusOr<uint16_t> Hold(StreamId stream) override;
   absl::Status Listen(StreamId stream) override;
+  absl::Status Reopen(StreamId stream, uint16_t port, OpenSockets sockets) override;
+  uint64_t Datagrams(StreamId) const override { return datagrams; }
   void Close(StreamId stream) override;
   size_t open() const;
   size_t held() const;  // Of these, those that nobody listens to yet.
+  std::map<StreamId, uint16_t> streams() const;
+  int busy = 0;  // So many times a port cannot be reopened yet.
+  std::atomic<uint64_t> datagrams = 0;
   int left = 1000;
 
  private:
@@ -55,6 +62,8 @@ class SessionFixture : public testing::Test {
   FakePorts ports_;
   std::unique_ptr<Spool> spool_;
   std::unique_ptr<EnrolmentCache> enrolment_;
+  SecretKey journal_key_ = SecretKey::Make(random_);
+  std::unique_ptr<SessionJournal> journal_;
   const NodeId node_ = NodeId::Make(random_);
   Presence presence_{node_, RunId::Make(random_), clock_, random_};
   LineId ada_;   // Exact policy, rule mifid5, matched by sip:ada@bank.example.
