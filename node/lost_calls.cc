@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "spdlog/spdlog.h"
 #include "storage/base/status.h"
@@ -19,12 +20,16 @@ class OpenCalls final : public RecordVisitor {
   void OnFact(uint64_t, v1::Fact fact) override {
     const std::string& call = fact.call_id();
     if (fact.has_call_started()) open_[call] = fact.call_started().answered_utc_ns();
-    if (fact.has_call_ended()) open_.erase(call);
+    if (fact.has_call_ended()) {
+      open_.erase(call);
+      ended_.insert(call);
+    }
     if (!fact.has_stream_opened()) return;
     if (const auto stream = StreamId::FromProto(fact.stream_opened().stream_id()); stream.ok())
       call_of_[*stream] = call;
   }
   const std::map<std::string, int64_t>& open() const { return open_; }
+  bool HasEnd(const std::string& call) const { return ended_.contains(call); }
 
  private:
   void Seen(const std::string& call, int64_t utc_ns) {
@@ -32,6 +37,7 @@ class OpenCalls final : public RecordVisitor {
       found->second = std::max(found->second, utc_ns);
   }
   std::map<std::string, int64_t> open_;  // Call id → its last evidence.
+  std::set<std::string> ended_;
   std::map<StreamId, std::string> call_of_;
 };
 
@@ -47,7 +53,7 @@ v1::Fact EndOf(const std::string& call_id, int64_t utc_ns, Random& random) {
 
 }  // namespace
 
-absl::StatusOr<int> EndLostCalls(Spool& spool, Random& random) {
+absl::StatusOr<int> EndLostCalls(Spool& spool, SessionJournal& journal, Random& random) {
   OpenCalls calls;
   const uint64_t end = spool.Stats().position_durable;
   for (uint64_t position = spool.Oldest(); position < end;) {
@@ -60,9 +66,20 @@ absl::StatusOr<int> EndLostCalls(Spool& spool, Random& random) {
     TURRET_RETURN_IF_ERROR((*block)->Visit(calls));
     position = (*block)->end_position();
   }
-  for (const auto& [call_id, utc_ns] : calls.open())
+  std::set<std::string> running;
+  for (v1::JournaledDialog& dialog : journal.Dialogs()) {
+    running.insert(dialog.call_id());
+    if (!calls.HasEnd(dialog.call_id())) continue;
+    dialog.set_over(true);
+    journal.Put(std::move(dialog));
+  }
+  int lost = 0;
+  for (const auto& [call_id, utc_ns] : calls.open()) {
+    if (running.contains(call_id)) continue;
     TURRET_RETURN_IF_ERROR(spool.AppendFact(EndOf(call_id, utc_ns, random)).status());
-  return static_cast<int>(calls.open().size());
+    ++lost;
+  }
+  return lost;
 }
 
 }  // namespace turret::node

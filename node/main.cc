@@ -13,8 +13,10 @@
 #include "node/lost_calls.h"
 #include "node/presence/enrolment_cache.h"
 #include "node/presence/presence.h"
+#include "node/receive/ephemeral_ports.h"
 #include "node/receive/receiver.h"
 #include "node/replicate/replicator.h"
+#include "node/session/session_journal.h"
 #include "node/session/sip_server.h"
 #include "node/spool/spool.h"
 #include "node/spool/spool_alarm.h"
@@ -156,7 +158,15 @@ absl::Status Run(const NodeConfig& config, const sigset_t& signals) {
   spool_options.bytes_max = config.spool_bytes_max;
   TURRET_ASSIGN_OR_RETURN(const auto spool,
                           Spool::Open(spool_options, environment, node_key.Clone(), clock, random));
-  TURRET_ASSIGN_OR_RETURN(const int lost_calls, EndLostCalls(*spool, random));
+  TURRET_ASSIGN_OR_RETURN(const auto journal,
+                          SessionJournal::Open(environment, JoinPath(config.state_directory, "sessions"),
+                                               node_key.Clone(), random));
+  if (journal->files_unopened() > 0) {
+    spdlog::critical(
+        "the session journal does not open under this node key: it is kept aside, its calls end");
+    metrics.BrokenInvariant("session_journal_opens");
+  }
+  TURRET_ASSIGN_OR_RETURN(const int lost_calls, EndLostCalls(*spool, *journal, random));
   if (lost_calls > 0)
     spdlog::warn("{} calls had no end in the spool: they end where their evidence ends", lost_calls);
   spool->Start();
@@ -165,6 +175,11 @@ absl::Status Run(const NodeConfig& config, const sigset_t& signals) {
   receiver_options.bind_address = config.rtp_address;
   receiver_options.port_min = config.rtp_port_min;
   receiver_options.port_max = config.rtp_port_max;
+  if (const auto ephemeral = ReadEphemeralPorts())
+    if (const std::string warning =
+            WarnOfEphemeralPorts({config.rtp_port_min, config.rtp_port_max}, *ephemeral);
+        !warning.empty())
+      spdlog::warn(warning);
   TURRET_ASSIGN_OR_RETURN(const auto receiver, Receiver::Create(receiver_options, *spool, metrics));
   TURRET_ASSIGN_OR_RETURN(const auto pipeline,
                           Pipeline::Create({.workers = config.workers, .node = node}, *spool, *cache,
@@ -186,7 +201,7 @@ absl::Status Run(const NodeConfig& config, const sigset_t& signals) {
   const SessionParts parts{
       *spool, *receiver, presence, *cache, metrics, clock, random, node, config.rtp_advertised};
   TURRET_ASSIGN_OR_RETURN(const auto sip,
-                          SipServer::Start({.udp = config.sip_udp, .tcp = config.sip_tcp}, parts));
+                          SipServer::Start({.udp = config.sip_udp, .tcp = config.sip_tcp}, parts, *journal));
   if (!config.ready_file.empty())
     TURRET_RETURN_IF_ERROR(environment.WriteAtomically(
         config.ready_file,

@@ -21,12 +21,14 @@ struct DurabilityGate::State {
     absl::Status status;
   };
 
-  State(Spool& spool_in, std::function<void()> wake_in) : spool(spool_in), wake(std::move(wake_in)) {}
+  State(Spool& spool_in, SessionJournal& journal_in, std::function<void()> wake_in)
+      : spool(spool_in), journal(journal_in), wake(std::move(wake_in)) {}
 
   void Run();
   void Perform(std::vector<Job>& jobs);
 
   Spool& spool;
+  SessionJournal& journal;
   const std::function<void()> wake;
   absl::Mutex mutex;
   std::vector<Job> waiting ABSL_GUARDED_BY(mutex);
@@ -42,6 +44,7 @@ void DurabilityGate::State::Perform(std::vector<Job>& jobs) {
   absl::Status committed;
   for (int attempt = 0; attempt < kCommitAttempts; ++attempt)
     if (committed = spool.Commit(); committed.ok()) break;
+  committed.Update(journal.Commit());
   for (Job& job : jobs) job.status.Update(committed);
 }
 
@@ -67,8 +70,8 @@ void DurabilityGate::State::Run() {
   }
 }
 
-DurabilityGate::DurabilityGate(Spool& spool, std::function<void()> wake)
-    : state_(std::make_unique<State>(spool, std::move(wake))) {
+DurabilityGate::DurabilityGate(Spool& spool, SessionJournal& journal, std::function<void()> wake)
+    : state_(std::make_unique<State>(spool, journal, std::move(wake))) {
   state_->thread = std::thread([state = state_.get()] { state->Run(); });
 }
 

@@ -1,5 +1,5 @@
 // Durable before said: what must be on disk before an answer goes out waits here, so that the SIP thread
-// never waits. One thread; everything that is waiting shares one commit.
+// never waits. One thread; everything that is waiting shares one commit of spool and journal.
 #pragma once
 
 #include <functional>
@@ -7,6 +7,7 @@
 
 #include "absl/base/attributes.h"
 #include "absl/status/status.h"
+#include "node/session/session_journal.h"
 #include "node/spool/spool.h"
 
 namespace turret::node {
@@ -17,14 +18,15 @@ class DurabilityGate {
   using Done = std::function<void(const absl::Status&)>;
 
   /// `wake` is called on the gate's thread when something is done; the owner then calls RunDone() on its own.
-  DurabilityGate(Spool& spool ABSL_ATTRIBUTE_LIFETIME_BOUND, std::function<void()> wake);
+  DurabilityGate(Spool& spool ABSL_ATTRIBUTE_LIFETIME_BOUND,
+                 SessionJournal& journal ABSL_ATTRIBUTE_LIFETIME_BOUND, std::function<void()> wake);
   /// Finishes what was submitted; its Done functions run no more.
   ~DurabilityGate();
   DurabilityGate(const DurabilityGate&) = delete;
   DurabilityGate& operator=(const DurabilityGate&) = delete;
 
-  /// Runs `work` (may be null) on the gate's thread, then commits the spool; `done` gets the first error of
-  /// the two. In the order of submission. From any thread.
+  /// Runs `work` (may be null) on the gate's thread, then commits the spool, then the journal: what that
+  /// names stands in the spool. `done` gets the first error. In the order of submission. From any thread.
   void Submit(Work work, Done done);
   /// Runs the Done functions that are due, on the calling thread.
   void RunDone();

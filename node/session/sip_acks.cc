@@ -1,6 +1,7 @@
 // What follows an answered INVITE: its ACK, which may bring the answer to an offer of ours; or its CANCEL.
 #include "node/session/sip_dialogs.h"
 #include "node/session/sip_request.h"
+#include "storage/base/kill_point.h"
 
 namespace turret::node {
 
@@ -11,9 +12,12 @@ int SipDialogs::OnAckOrCancel(void* dialogs, nta_incoming_t* irq, const sip_t* s
   if (sip != nullptr && sip->sip_request->rq_method == sip_method_cancel) {
     self.OnCancel(irq);
   } else if (!self.changing_.contains(irq)) {
-    if (const auto offering = self.offering_.extract(irq))
-      if (Dialog* const dialog = self.Find(offering.mapped()))
+    KillPoint("before_ack");
+    if (const auto answered = self.unacknowledged_.extract(irq))
+      if (Dialog* const dialog = self.Find(answered.mapped())) {
+        dialog->proven = dialog->proven || sip != nullptr;
         self.OnAck(*dialog, sip != nullptr ? OfferOf(irq, *sip) : Offer{});
+      }
     nta_incoming_destroy(irq);
   }
   return 0;
@@ -31,12 +35,26 @@ void SipDialogs::OnCancel(nta_incoming_t* irq) {
   End(id, v1::CallEnded::CANCELLED, nullptr);
 }
 
+// An INVITE that came twice: on two ways, which is refused; or once more after a restart, from a client that
+// had no answer and makes a request of its own out of it.
+int SipDialogs::OnMerged(Dialog& dialog, nta_incoming_t* irq) {
+  if (!dialog.rebuilt || !dialog.record.has_unacknowledged()) return Refuse(irq, 482, "merged");
+  AnswerAnew(dialog, irq);
+  return 0;
+}
+
 void SipDialogs::OnAck(Dialog& dialog, const Offer& ack) {
+  const bool began = dialog.session->awaits_answer();
   if (const absl::Status begun = dialog.session->Acknowledged(ack); !begun.ok()) {
     Count(absl::IsResourceExhausted(begun) ? "spool_full" : "disk");
     SendBye(dialog);
     End(dialog.id, v1::CallEnded::CANCELLED, nullptr);
+    return;
   }
+  if (!dialog.record.has_unacknowledged()) return;
+  dialog.record.clear_unacknowledged();
+  Journal(dialog);
+  if (began) gate_.Submit(nullptr, [](const absl::Status&) {});  // Streams began: not to begin again.
 }
 
 }  // namespace turret::node

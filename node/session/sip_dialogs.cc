@@ -4,8 +4,10 @@
 #include <array>
 
 #include "fmt/format.h"
+#include "node/session/dialog_text.h"
 #include "node/session/sip_request.h"
 #include "node/session/text.h"
+#include "storage/base/kill_point.h"
 
 namespace turret::node {
 
@@ -15,9 +17,9 @@ constexpr char kAccept[] =
     "multipart/mixed";
 constexpr char kSupported[] = "siprec, timer";
 
-SipDialogs::SipDialogs(const SessionParts& parts, DurabilityGate& gate, const std::atomic<bool>& draining,
-                       std::atomic<uint32_t>& running)
-    : parts_(parts), gate_(gate), draining_(draining), running_(running) {}
+SipDialogs::SipDialogs(const SessionParts& parts, SessionJournal& journal, DurabilityGate& gate,
+                       const std::atomic<bool>& draining, std::atomic<uint32_t>& running)
+    : parts_(parts), journal_(journal), gate_(gate), draining_(draining), running_(running) {}
 
 SipDialogs::Dialog* SipDialogs::Find(uint64_t id) {
   const auto found = dialogs_.find(id);
@@ -28,7 +30,8 @@ SipDialogs::Dialog* SipDialogs::Find(uint64_t id) {
 SipDialogs::Dialog* SipDialogs::FindByCall(const sip_t& sip) {
   const auto [begin, end] = by_call_id_.equal_range(CallIdOf(sip));
   for (auto entry = begin; entry != end; ++entry)
-    if (Dialog* const dialog = Find(entry->second); dialog->from_tag == FromTagOf(sip)) return dialog;
+    if (Dialog* const dialog = Find(entry->second); dialog->record.remote_tag() == FromTagOf(sip))
+      return dialog;
   return nullptr;
 }
 
@@ -71,7 +74,7 @@ int SipDialogs::OnOutside(nta_incoming_t* irq, const sip_t& sip) {
   }
   if (HasToTag(sip)) {
     Dialog* const dialog = FindByCall(sip);
-    return dialog != nullptr ? OnInside(*dialog, irq, sip) : Refuse(irq, 481, "unknown_dialog");
+    return dialog != nullptr ? OnInside(*dialog, irq, sip) : OnUnknown(irq, sip);
   }
   if (const int status = CheckRequired(irq, sip)) return status;
   switch (method) {
@@ -84,7 +87,7 @@ int SipDialogs::OnOutside(nta_incoming_t* irq, const sip_t& sip) {
     case sip_method_bye:
     case sip_method_update:
       if (Dialog* const dialog = FindByCall(sip)) return OnInside(*dialog, irq, sip);
-      return Refuse(irq, 481, "unknown_dialog");
+      return OnUnknown(irq, sip);
     default:
       return Refuse(irq, 405, "method");
   }
@@ -115,7 +118,8 @@ int SipDialogs::OnInvite(nta_incoming_t* irq, const sip_t& sip) {
   if (draining_) return Refuse(irq, 503, "draining");
   if (HasUnknownEncoding(sip)) return Refuse(irq, 415, "content_encoding");
   if (HasCutBody(sip)) return Refuse(irq, 400, "malformed");
-  nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
+  KillPoint("invite_read");
+  nta_incoming_set_params(irq, NTATAG_EXTRA_100(0), TAG_END());  // Nothing is said before it is durable.
   const Offer offer = OfferOf(irq, sip);
   absl::StatusOr<std::unique_ptr<Session>> session = Session::Create(offer, parts_);
   if (!session.ok()) return RefuseSession(irq, session.status(), "no_ports");
@@ -130,32 +134,37 @@ int SipDialogs::OnInvite(nta_incoming_t* irq, const sip_t& sip) {
 void SipDialogs::OpenDialog(nta_incoming_t* irq, const sip_t& sip, const Offer& offer,
                             std::unique_ptr<Session> session) {
   auto dialog = std::make_unique<Dialog>();
-  dialog->owner = this;
-  dialog->id = next_id_++;
-  dialog->call_id = CallIdOf(sip);
-  dialog->from_tag = FromTagOf(sip);
-  dialog->contact = ContactFor(offer.transport);
+  dialog->record = DialogOf(sip);
+  dialog->record.set_local_tag(nta_incoming_tag(irq, nullptr));
+  dialog->record.set_contact(ContactFor(offer.transport));
+  dialog->record.mutable_unacknowledged()->set_message(MessageOf(irq));
+  dialog->record.mutable_unacknowledged()->set_sdp(session->answer_sdp());
   dialog->invite = irq;
-  dialog->invite_cseq = sip.sip_cseq->cs_seq;
   dialog->session = std::move(session);
   dialog->leg = nta_leg_tcreate(agent_->agent(), OnLeg, dialog.get(), SIPTAG_CALL_ID(sip.sip_call_id),
                                 SIPTAG_FROM(sip.sip_to), SIPTAG_TO(sip.sip_from),
                                 NTATAG_REMOTE_CSEQ(sip.sip_cseq->cs_seq), TAG_END());
-  nta_leg_tag(dialog->leg, nta_incoming_tag(irq, nullptr));
+  nta_leg_tag(dialog->leg, dialog->record.local_tag().c_str());
   nta_leg_server_route(dialog->leg, sip.sip_record_route, sip.sip_contact);
   nta_incoming_bind(irq, OnAckOrCancel, this);
   SetTimer(*dialog, sip);
-  const uint64_t id = dialog->id;
-  inviting_[irq] = id;
-  by_call_id_.emplace(dialog->call_id, id);
-  dialogs_[id] = std::move(dialog);
+  Dialog& opened = Insert(std::move(dialog));
+  inviting_[irq] = opened.id;
+  Journal(opened);
+  gate_.Submit(nullptr, [this, id = opened.id](const absl::Status& durable) { Answer(id, durable); });
+}
+
+SipDialogs::Dialog& SipDialogs::Insert(std::unique_ptr<Dialog> dialog) {
+  dialog->owner = this;
+  dialog->id = next_id_++;
+  by_call_id_.emplace(dialog->record.sip_id(), dialog->id);
   parts_.metrics.SessionsActive(++running_);
-  gate_.Submit(nullptr, [this, id](const absl::Status& durable) { Answer(id, durable); });
+  return *(dialogs_[dialog->id] = std::move(dialog));
 }
 
 void SipDialogs::SetTimer(Dialog& dialog, const sip_t& sip) {
-  if (sip.sip_session_expires != nullptr) dialog.expires_seconds = SessionExpiresSeconds(sip);
-  dialog.expires_at = parts_.clock.Elapsed() + absl::Seconds(dialog.expires_seconds);
+  if (sip.sip_session_expires != nullptr) dialog.record.set_expires_seconds(SessionExpiresSeconds(sip));
+  dialog.expires_at = parts_.clock.Elapsed() + absl::Seconds(dialog.record.expires_seconds());
 }
 
 void SipDialogs::Answer(uint64_t dialog_id, const absl::Status& durable) {
@@ -169,8 +178,9 @@ void SipDialogs::Answer(uint64_t dialog_id, const absl::Status& durable) {
     End(dialog_id, v1::CallEnded::CANCELLED, nullptr);
     return;
   }
-  if (dialog->session->awaits_answer()) offering_[irq] = dialog_id;
+  KillPoint("journaled");
   AnswerChange(dialog_id, irq, dialog->session->answer_sdp(), durable);
+  KillPoint("ok_sent");
 }
 
 void SipDialogs::AnswerChange(uint64_t dialog_id, nta_incoming_t* irq, const std::string& sdp,
@@ -181,15 +191,18 @@ void SipDialogs::AnswerChange(uint64_t dialog_id, nta_incoming_t* irq, const std
   if (!cancelled && dialog == nullptr) Refuse(irq, 481, "unknown_dialog");
   if (!cancelled && dialog != nullptr && !durable.ok()) RefuseSession(irq, durable, "spool_full");
   if (!cancelled && dialog != nullptr && durable.ok()) SendOk(*dialog, irq, sdp);
-  const bool awaits_ack = nta_incoming_method(irq) == sip_method_invite && nta_incoming_status(irq) == 200;
-  if (!awaits_ack) nta_incoming_destroy(irq);
+  if (nta_incoming_method(irq) == sip_method_invite && nta_incoming_status(irq) == 200)
+    unacknowledged_[irq] = dialog_id;
+  else
+    nta_incoming_destroy(irq);
 }
 
 void SipDialogs::SendOk(const Dialog& dialog, nta_incoming_t* irq, const std::string& sdp) {
-  const std::string timer = fmt::format("{};refresher=uac", dialog.expires_seconds);
-  const bool timed = dialog.expires_seconds != 0;
-  nta_incoming_treply(irq, SIP_200_OK, SIPTAG_CONTACT_STR(dialog.contact.c_str()), SIPTAG_ALLOW_STR(kAllow),
-                      SIPTAG_ACCEPT_STR(kAccept), SIPTAG_SUPPORTED_STR(kSupported),
+  const uint32_t seconds = dialog.record.expires_seconds();
+  const std::string timer = fmt::format("{};refresher=uac", seconds);
+  const bool timed = seconds != 0;
+  nta_incoming_treply(irq, SIP_200_OK, SIPTAG_CONTACT_STR(dialog.record.contact().c_str()),
+                      SIPTAG_ALLOW_STR(kAllow), SIPTAG_ACCEPT_STR(kAccept), SIPTAG_SUPPORTED_STR(kSupported),
                       TAG_IF(timed, SIPTAG_SESSION_EXPIRES_STR(timer.c_str())),
                       TAG_IF(timed, SIPTAG_REQUIRE_STR("timer")),
                       TAG_IF(!sdp.empty(), SIPTAG_CONTENT_TYPE_STR("application/sdp")),
@@ -202,6 +215,7 @@ int SipDialogs::OnLeg(void* dialog, nta_leg_t*, nta_incoming_t* irq, const sip_t
 }
 
 int SipDialogs::OnInside(Dialog& dialog, nta_incoming_t* irq, const sip_t& sip) {
+  dialog.proven = true;
   switch (nta_incoming_method(irq)) {
     case sip_method_ack:  // Without its To tag, or with another CSeq: taken for what it is meant to be.
       OnAck(dialog, OfferOf(irq, sip));
@@ -209,7 +223,7 @@ int SipDialogs::OnInside(Dialog& dialog, nta_incoming_t* irq, const sip_t& sip) 
     case sip_method_bye:
       return OnBye(dialog, irq);
     case sip_method_invite:
-      if (!HasToTag(sip) && sip.sip_cseq->cs_seq == dialog.invite_cseq) return Refuse(irq, 482, "merged");
+      if (!HasToTag(sip) && sip.sip_cseq->cs_seq == dialog.record.invite_cseq()) return OnMerged(dialog, irq);
       [[fallthrough]];
     case sip_method_update:
       return OnChange(dialog, irq, sip);
@@ -237,7 +251,14 @@ int SipDialogs::OnChange(Dialog& dialog, nta_incoming_t* irq, const sip_t& sip) 
     sdp = *std::move(changed);
   }
   if (invite && sdp.empty()) sdp = dialog.session->answer_sdp();  // An offer of ours: what is so already.
-  if (invite) nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
+  if (invite) {
+    nta_incoming_set_params(irq, NTATAG_EXTRA_100(0), TAG_END());
+    dialog.record.mutable_unacknowledged()->set_message(MessageOf(irq));
+    dialog.record.mutable_unacknowledged()->set_sdp(sdp);
+  }
+  if (std::string contact = RemoteContactOf(sip); !contact.empty())
+    dialog.record.set_remote_contact(std::move(contact));
+  Journal(dialog);
   nta_incoming_bind(irq, OnAckOrCancel, this);
   changing_.insert(irq);
   gate_.Submit(nullptr, [this, id = dialog.id, irq, sdp](const absl::Status& durable) {
@@ -255,13 +276,14 @@ void SipDialogs::End(uint64_t dialog_id, v1::CallEnded::Reason reason, nta_incom
   const auto found = dialogs_.find(dialog_id);
   const std::unique_ptr<Dialog> dialog = std::move(found->second);
   dialogs_.erase(found);
-  const auto [begin, end] = by_call_id_.equal_range(dialog->call_id);
+  const auto [begin, end] = by_call_id_.equal_range(dialog->record.sip_id());
   by_call_id_.erase(std::find_if(begin, end, [&](const auto& entry) { return entry.second == dialog_id; }));
   if (dialog->invite != nullptr) {
     inviting_.erase(dialog->invite);
     nta_incoming_treply(dialog->invite, SIP_487_REQUEST_CANCELLED, TAG_END());
     nta_incoming_destroy(dialog->invite);
   }
+  if (dialog->probe.transaction != nullptr) nta_outgoing_destroy(dialog->probe.transaction);
   nta_leg_destroy(dialog->leg);
   parts_.metrics.SessionsActive(--running_);
   SubmitEnd(dialog->session, reason, bye);
@@ -272,10 +294,14 @@ void SipDialogs::SubmitEnd(std::shared_ptr<Session> session, v1::CallEnded::Reas
                            nta_incoming_t* bye) {
   gate_.Submit([session, reason] { return session->End(reason); },
                [this, session, reason, bye](const absl::Status& durable) {
-                 if (!durable.ok()) endings_.push_back({session, reason});
-                 if (bye == nullptr) return;
-                 nta_incoming_treply(bye, SIP_200_OK, TAG_END());
-                 nta_incoming_destroy(bye);
+                 if (bye != nullptr) {
+                   nta_incoming_treply(bye, SIP_200_OK, TAG_END());
+                   nta_incoming_destroy(bye);
+                 }
+                 if (durable.ok())
+                   journal_.Forget(session->call_id());
+                 else
+                   endings_.push_back({session, reason});
                });
 }
 

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "node/session/sip_dialogs.h"
+#include "node/session/sip_request.h"
 
 namespace turret::node {
 namespace {
@@ -22,6 +23,14 @@ void SipDialogs::SendBye(const Dialog& dialog) {
   (void)nta_outgoing_tcreate(dialog.leg, OnByeAnswered, nullptr, nullptr, SIP_METHOD_BYE, nullptr, TAG_END());
 }
 
+// The earlier process may have ended the call, and died before it said so.
+int SipDialogs::OnUnknown(nta_incoming_t* irq, const sip_t& sip) {
+  if (nta_incoming_method(irq) != sip_method_bye || !over_.contains({CallIdOf(sip), FromTagOf(sip)}))
+    return Refuse(irq, 481, "unknown_dialog");
+  nta_incoming_treply(irq, SIP_200_OK, TAG_END());
+  return 200;
+}
+
 void SipDialogs::EndAll(v1::CallEnded::Reason reason) {
   while (!dialogs_.empty()) {
     const Dialog& dialog = *dialogs_.begin()->second;
@@ -34,7 +43,7 @@ void SipDialogs::Expire() {
   const absl::Duration now = parts_.clock.Elapsed();
   std::vector<uint64_t> expired;
   for (const auto& [id, dialog] : dialogs_)
-    if (dialog->expires_seconds != 0 && now >= dialog->expires_at) expired.push_back(id);
+    if (dialog->record.expires_seconds() != 0 && now >= dialog->expires_at) expired.push_back(id);
   for (const uint64_t id : expired) {
     SendBye(*Find(id));
     End(id, v1::CallEnded::SESSION_EXPIRED, nullptr);
@@ -53,11 +62,14 @@ void SipDialogs::Tick() {
   Count("garbage", refused.garbage);
   Count("stun", refused.stun);
   Count("unfinished", refused.unfinished);
+  ReopenPorts();
   const absl::Duration now = parts_.clock.Elapsed();
   if (now - last_retry_ < kRetryInterval) return;
   last_retry_ = now;
   Expire();
   RetryEnds();
+  WatchUnproven();
+  if (journal_.dirty()) gate_.Submit(nullptr, [](const absl::Status&) {});
 }
 
 }  // namespace turret::node

@@ -14,15 +14,17 @@ namespace turret::node {
 namespace {
 
 constexpr int kStepMsMax = 100;
+constexpr int kLeaving = -1;
 constexpr int kStepsAfterTheEnd = 5;  // For the BYEs to leave, and their answers to come.
 
 }  // namespace
 
 struct SipServer::State {
-  explicit State(const SessionParts& parts_in)
+  State(const SessionParts& parts_in, SessionJournal& journal_in)
       : parts(parts_in),
-        gate(parts_in.spool, [this] { Wake(); }),
-        dialogs(parts_in, gate, draining, running) {}
+        journal(journal_in),
+        gate(parts_in.spool, journal_in, [this] { Wake(); }),
+        dialogs(parts_in, journal_in, gate, draining, running) {}
 
   void Wake() {
     if (SipAgent* const live = agent.load()) live->Wake();
@@ -31,9 +33,10 @@ struct SipServer::State {
   void Loop(SipAgent& sip);
 
   const SessionParts parts;
+  SessionJournal& journal;
   std::atomic<bool> draining = false;
   std::atomic<uint32_t> running = 0;
-  std::atomic<int> stopping_with = 0;  // A CallEnded::Reason.
+  std::atomic<int> stopping_with = 0;  // A CallEnded::Reason, or kLeaving.
   std::atomic<bool> ended = false;     // The last ends are durable.
   std::atomic<SipAgent*> agent = nullptr;
   DurabilityGate gate;
@@ -56,6 +59,7 @@ void SipServer::State::Run(const SipOptions& options, std::promise<absl::Status>
   tcp_port = (*sip)->tcp_port();
   dialogs.SetAgent(sip->get());
   agent = sip->get();
+  dialogs.Rebuild();
   started.set_value(absl::OkStatus());
   Loop(**sip);
   agent = nullptr;
@@ -67,6 +71,7 @@ void SipServer::State::Loop(SipAgent& sip) {
     gate.RunDone();
     dialogs.Tick();
   }
+  if (stopping_with == kLeaving) return;
   dialogs.EndAll(static_cast<v1::CallEnded::Reason>(stopping_with.load()));
   all_submitted.set_value();
   for (int step = 0; step < kStepsAfterTheEnd || !ended; ++step) {
@@ -78,8 +83,9 @@ void SipServer::State::Loop(SipAgent& sip) {
 SipServer::SipServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 absl::StatusOr<std::unique_ptr<SipServer>> SipServer::Start(const SipOptions& options,
-                                                            const SessionParts& parts) {
-  auto server = absl::WrapUnique(new SipServer(std::make_unique<State>(parts)));
+                                                            const SessionParts& parts,
+                                                            SessionJournal& journal) {
+  auto server = absl::WrapUnique(new SipServer(std::make_unique<State>(parts, journal)));
   State& state = *server->state_;
   std::promise<absl::Status> started;
   std::future<absl::Status> outcome = started.get_future();
@@ -108,6 +114,17 @@ void SipServer::Stop(v1::CallEnded::Reason reason) {
   state.gate.Flush();
   state.ended = true;
   state.thread.join();
+  state.journal.Commit().IgnoreError();  // Else the next start finds them ended in the spool.
+}
+
+absl::Status SipServer::Leave() {
+  State& state = *state_;
+  if (!state.thread.joinable()) return absl::OkStatus();
+  state.stopping_with = kLeaving;
+  state.Wake();
+  state.thread.join();
+  state.gate.Flush();
+  return state.journal.Commit();
 }
 
 SipServer::~SipServer() { Stop(v1::CallEnded::NODE_STOPPED); }

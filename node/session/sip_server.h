@@ -13,8 +13,10 @@
 #include <memory>
 #include <string>
 
+#include "absl/base/attributes.h"
 #include "absl/status/statusor.h"
 #include "node/session/session.h"
+#include "node/session/session_journal.h"
 #include "turret/v1/capture.pb.h"
 
 namespace turret::node {
@@ -29,9 +31,12 @@ struct SipOptions {
 /// Threading: every method from any thread. What `parts` refers to outlives the server.
 class SipServer {
  public:
-  /// Listens on return. Errors: InvalidArgument (an address), Unavailable (a port that is taken).
-  static absl::StatusOr<std::unique_ptr<SipServer>> Start(const SipOptions& options,
-                                                          const SessionParts& parts);
+  /// Listens on return. What `journal` holds of an earlier process goes on: same calls, streams and ports
+  /// (what was read and not answered is answered now), each client asked whether it knows of it. Errors:
+  /// InvalidArgument (an address), Unavailable (a port that is taken).
+  static absl::StatusOr<std::unique_ptr<SipServer>> Start(
+      const SipOptions& options, const SessionParts& parts,
+      SessionJournal& journal ABSL_ATTRIBUTE_LIFETIME_BOUND);
   uint16_t udp_port() const;
   uint16_t tcp_port() const;
   uint32_t sessions() const;  // Running now.
@@ -40,6 +45,10 @@ class SipServer {
   /// Drains, ends the running calls (the clients are told: BYE), and stops. Their ends are durable on return,
   /// unless the spool is full: then the next start finds calls without an end.
   void Stop(v1::CallEnded::Reason reason);
+  /// Stops without ending a call: nobody is told, and a server that is started on the same journal goes on
+  /// with them. The media ports are closed; who keeps copies of their sockets loses nothing. Errors: as the
+  /// journal's Commit; what it held before is not lost.
+  [[nodiscard]] absl::Status Leave();
   ~SipServer();
 
  private:

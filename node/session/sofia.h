@@ -2,6 +2,8 @@
 // it would print what callers are named.
 #pragma once
 
+#include "turret/v1/journal.pb.h"  // Before the library: its macros are named like fields of the messages.
+
 #define SU_ROOT_MAGIC_T void
 #define SU_TIMER_ARG_T void
 #define SU_WAKEUP_ARG_T void

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "fmt/format.h"
 #include "node/session/sip_server.h"
 #include "tests/node/session/raw_sip.h"
 #include "tests/node/session/session_fixture.h"
@@ -17,9 +18,19 @@ class SipFixture : public SessionFixture {
   using SessionFixture::SessionFixture;
   void SetUp() override { Start({.udp = "127.0.0.1:0", .tcp = "127.0.0.1:0"}); }
   void Start(const SipOptions& options) {
-    auto server = SipServer::Start(options, *parts_);
+    auto server = SipServer::Start(options, *parts_, *journal_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
+  }
+  /// As kill -9, and a new process on what it left: same SIP ports, same journal from disk, nobody told.
+  void Restart() {
+    const SipOptions options{.udp = fmt::format("127.0.0.1:{}", server_->udp_port()),
+                             .tcp = fmt::format("127.0.0.1:{}", server_->tcp_port())};
+    ASSERT_TRUE(server_->Leave().ok());
+    server_.reset();
+    journal_ =
+        SessionJournal::Open(environment_, folder_ / "sessions", journal_key_.Clone(), random_).value();
+    Start(options);
   }
   RawSip Client(bool tcp) { return RawSip(tcp ? server_->tcp_port() : server_->udp_port(), tcp); }
 
