@@ -62,24 +62,39 @@ int64_t NowNs() { return absl::ToUnixNanos(absl::Now()); }
 
 absl::StatusOr<std::unique_ptr<SipClient>> SipClient::Connect(const std::string& server, bool tcp) {
   auto client = std::unique_ptr<SipClient>(new SipClient);
-  const size_t colon = server.rfind(':');
-  sockaddr_in remote{};
-  remote.sin_family = AF_INET;
-  remote.sin_port = htons(static_cast<uint16_t>(std::atoi(server.c_str() + colon + 1)));
-  if (inet_pton(AF_INET, server.substr(0, colon).c_str(), &remote.sin_addr) != 1)
-    return absl::InvalidArgumentError("SIP server: want address:port, got " + server);
   client->tcp_ = tcp;
   client->server_ = server;
-  client->fd_ = socket(AF_INET, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
-  if (connect(client->fd_, reinterpret_cast<sockaddr*>(&remote), sizeof remote) != 0)
-    return absl::UnavailableError(fmt::format("no SIP server at {}: {}", server, std::strerror(errno)));
+  if (absl::Status opened = client->Open(); !opened.ok()) return opened;
+  return client;
+}
+
+absl::Status SipClient::Open() {
+  const size_t colon = server_.rfind(':');
+  sockaddr_in remote{};
+  remote.sin_family = AF_INET;
+  remote.sin_port = htons(static_cast<uint16_t>(std::atoi(server_.c_str() + colon + 1)));
+  if (inet_pton(AF_INET, server_.substr(0, colon).c_str(), &remote.sin_addr) != 1)
+    return absl::InvalidArgumentError("SIP server: want address:port, got " + server_);
+  fd_ = socket(AF_INET, (tcp_ ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
+  if (connect(fd_, reinterpret_cast<sockaddr*>(&remote), sizeof remote) != 0)
+    return absl::UnavailableError(fmt::format("no SIP server at {}: {}", server_, std::strerror(errno)));
   const int buffer = 4 << 20;
-  setsockopt(client->fd_, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+  setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
   sockaddr_in local{};
   socklen_t length = sizeof local;
-  getsockname(client->fd_, reinterpret_cast<sockaddr*>(&local), &length);
-  client->local_ = fmt::format("127.0.0.1:{}", ntohs(local.sin_port));
-  return client;
+  getsockname(fd_, reinterpret_cast<sockaddr*>(&local), &length);
+  local_ = fmt::format("127.0.0.1:{}", ntohs(local.sin_port));
+  return absl::OkStatus();
+}
+
+absl::Status SipClient::Reconnect() {
+  if (!tcp_) return absl::OkStatus();
+  if (fd_ >= 0) close(fd_);
+  stream_buffer_.clear();
+  if (absl::Status opened = Open(); !opened.ok()) return opened;
+  for (const auto& dialog : dialogs_)
+    if (!dialog->pending.empty()) Send(dialog->pending);
+  return absl::OkStatus();
 }
 
 SipClient::~SipClient() {
@@ -164,6 +179,16 @@ void SipClient::Reinvite(size_t index, const std::string& direction) {
   Send(dialog.pending);
 }
 
+void SipClient::Update(size_t index) {
+  Dialog& dialog = *dialogs_[index];
+  ++dialog.cseq;
+  dialog.final_status = 0;
+  dialog.pending = Request(dialog, "UPDATE", "", "");
+  dialog.sent_at = absl::Now();
+  dialog.retransmit = absl::Milliseconds(500);
+  Send(dialog.pending);
+}
+
 void SipClient::Bye(size_t index) {
   Dialog& dialog = *dialogs_[index];
   if (dialog.state != Dialog::State::kConfirmed) return;
@@ -231,7 +256,10 @@ void SipClient::Retransmit() {
 }
 
 void SipClient::Handle(const std::string& message) {
-  if (message.compare(0, 8, "SIP/2.0 ") != 0) return;  // Requests of the server's own are not answered here.
+  if (message.compare(0, 8, "SIP/2.0 ") != 0) {
+    HandleRequest(message);
+    return;
+  }
   const int status = std::atoi(message.c_str() + 8);
   const auto known = by_call_id_.find(Header(message, "Call-ID"));
   if (known == by_call_id_.end()) {
@@ -239,7 +267,21 @@ void SipClient::Handle(const std::string& message) {
     return;
   }
   const std::string cseq = Header(message, "CSeq");
+  if (std::atoi(cseq.c_str()) != dialogs_[known->second]->cseq) return;  // Once more, of what is settled.
   HandleAnswer(*dialogs_[known->second], status, cseq.substr(cseq.find(' ') + 1), message);
+}
+
+// Whether we still know the dialog is what a recorder asks after a restart. Its BYE goes unanswered.
+void SipClient::HandleRequest(const std::string& message) {
+  if (!message.starts_with("OPTIONS ") && !message.starts_with("UPDATE ")) return;
+  const auto known = by_call_id_.find(Header(message, "Call-ID"));
+  const bool running =
+      known != by_call_id_.end() && (dialogs_[known->second]->state == Dialog::State::kConfirmed ||
+                                     dialogs_[known->second]->state == Dialog::State::kEnding);
+  std::string answer = running ? "SIP/2.0 200 OK\r\n" : "SIP/2.0 481 Call Does Not Exist\r\n";
+  for (const char* const name : {"Via", "From", "To", "Call-ID", "CSeq"})
+    answer += fmt::format("{}: {}\r\n", name, Header(message, name));
+  Send(answer + "Content-Length: 0\r\n\r\n");
 }
 
 void SipClient::HandleAnswer(Dialog& dialog, int status, const std::string& method,

@@ -73,7 +73,12 @@ class SipClient {
   size_t Invite(const CallSpec& spec);
   /// In-dialog re-INVITE with every media line in `direction` ("inactive", "sendonly").
   void Reinvite(size_t dialog, const std::string& direction);
+  /// In-dialog UPDATE without a body: a session refresh.
+  void Update(size_t dialog);
   void Bye(size_t dialog);
+  /// After the server closed the connection, or died: connects again and repeats what has no answer yet. On
+  /// UDP there is nothing to do. Errors: Unavailable.
+  [[nodiscard]] absl::Status Reconnect();
   /// Sends bytes as they are: for the tests of bad input.
   void SendRaw(const std::string& bytes);
   /// Handles what arrives within `timeout`, and retransmissions that are due.
@@ -89,8 +94,10 @@ class SipClient {
 
  private:
   SipClient() = default;
+  [[nodiscard]] absl::Status Open();
   void Send(const std::string& message);
   void Handle(const std::string& message);
+  void HandleRequest(const std::string& message);
   void HandleAnswer(Dialog& dialog, int status, const std::string& method, const std::string& message);
   std::string Request(const Dialog& dialog, const std::string& method, const std::string& content_type,
                       const std::string& body) const;

@@ -82,12 +82,11 @@ void Cluster::WriteConfigs() {
 
 absl::Status Cluster::StartProgram(const std::string& program, const std::string& config,
                                    const std::string& ready, std::unique_ptr<Process>& process,
-                                   nlohmann::json& ports) {
+                                   nlohmann::json& ports, const std::vector<std::string>& environment) {
   std::error_code ignored;
   std::filesystem::remove(ready, ignored);
   const std::string log = folder_ + "/" + program + ".log";
-  auto started =
-      Process::Start({Binary(program + (options_.null_cipher ? "-null" : "")), "--config", config}, log);
+  auto started = Process::Start({Binary(program + Variant(program)), "--config", config}, log, environment);
   if (!started.ok()) return started.status();
   process = *std::move(started);
   const bool is_ready = WaitUntil(
@@ -112,11 +111,21 @@ absl::Status Cluster::StartCoordinator() {
   return absl::OkStatus();
 }
 
-absl::Status Cluster::StartNode() {
+std::string Cluster::Variant(const std::string& program) const {
+  if (options_.null_cipher) return "-null";
+  return options_.chaos && program == "turret-node" ? "-chaos" : "";
+}
+
+void Cluster::ArmKillPoint() { WriteFileOrDie(folder_ + "/kill", ""); }
+
+absl::Status Cluster::StartNode(const std::string& kill_point) {
+  std::error_code ignored;
+  std::filesystem::remove(folder_ + "/kill", ignored);
   WriteConfigs();
   nlohmann::json ports;
   absl::Status started =
-      StartProgram("turret-node", folder_ + "/node.yaml", folder_ + "/node.ready", node_, ports);
+      StartProgram("turret-node", folder_ + "/node.yaml", folder_ + "/node.ready", node_, ports,
+                   {"TURRET_KILL_POINT=" + kill_point, "TURRET_KILL_WHEN=" + folder_ + "/kill"});
   if (!started.ok()) return started;
   sip_port_ = ports.at("sip_port").get<uint16_t>();
   node_metrics_port_ = ports.at("metrics_port").get<uint16_t>();

@@ -18,6 +18,7 @@ namespace turret::test {
 struct ClusterOptions {
   std::string enrolment;     // YAML; see floor::EnrolmentYaml.
   bool null_cipher = false;  // The `-null` programs: everything in clear.
+  bool chaos = false;        // The `-chaos` node: see Cluster::StartNode.
   absl::Duration presence_interval = absl::Seconds(1);
   std::string folder;  // Empty: one of our own, gone with the cluster.
   int node_workers = 1;
@@ -33,7 +34,10 @@ class Cluster {
 
   /// The parts, one by one. A stopped coordinator comes back on the same port.
   [[nodiscard]] absl::Status StartCoordinator();
-  [[nodiscard]] absl::Status StartNode();
+  /// `kill_point`, "name" or "name:n": where a `-chaos` node kills itself (storage/base/kill_point.h), once it is
+  /// armed.
+  [[nodiscard]] absl::Status StartNode(const std::string& kill_point = "");
+  void ArmKillPoint();
   /// SIGTERM and wait; returns the exit code, -1 when it did not end in 30 s.
   int StopCoordinator();
   int StopNode();
@@ -72,9 +76,11 @@ class Cluster {
   explicit Cluster(const ClusterOptions& options);
   [[nodiscard]] absl::Status MakeCertificates();
   void WriteConfigs();
+  std::string Variant(const std::string& program) const;
   [[nodiscard]] absl::Status StartProgram(const std::string& program, const std::string& config,
                                           const std::string& ready, std::unique_ptr<Process>& process,
-                                          nlohmann::json& ports);
+                                          nlohmann::json& ports,
+                                          const std::vector<std::string>& environment = {});
 
   ClusterOptions options_;
   std::unique_ptr<TemporaryFolder> own_folder_;

@@ -1,0 +1,235 @@
+// kill -9 of the node in mid-call, at each named point, over UDP and TCP: the same call goes on.
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "fmt/format.h"
+#include "gtest/gtest.h"
+#include "tests/floor/floor.h"
+#include "tests/floor/speech.h"
+#include "tests/interop/archive_truth.h"
+#include "tests/interop/cluster.h"
+
+namespace turret::test {
+namespace {
+
+constexpr absl::Duration kCallLength = absl::Seconds(20);  // Longer than any of them lasts.
+constexpr absl::Duration kGoesOn = absl::Milliseconds(600);
+constexpr absl::Duration kLossMax = absl::Milliseconds(300);   // Before the kill: not committed yet.
+constexpr absl::Duration kStartMax = absl::Milliseconds(100);  // After the node said that it is ready.
+
+struct TestCall {
+  floor::SipClient* sip = nullptr;
+  size_t dialog = 0;
+  std::string point;
+  std::vector<floor::StreamTruth> streams;
+  bool playing = false;
+  absl::Time died = absl::InfiniteFuture();
+  absl::Time back = absl::InfinitePast();
+  absl::Time hung_up = absl::InfiniteFuture();
+
+  floor::Dialog::State state() const { return sip->dialog(dialog).state; }
+  bool ended() const { return state() == floor::Dialog::State::kEnded; }
+};
+
+class CrashTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ClusterOptions options;
+    options.enrolment = floor::EnrolmentYaml(2, "exact");
+    options.chaos = true;
+    auto cluster = Cluster::Start(options);
+    ASSERT_TRUE(cluster.ok()) << cluster.status();
+    cluster_ = *std::move(cluster);
+    player_ = *floor::RtpPlayer::Create();
+    for (const bool tcp : {false, true})
+      sip_.push_back(*floor::SipClient::Connect(cluster_->sip_address(), tcp));
+  }
+
+  TestCall& Place(bool tcp, const std::string& point) {
+    auto call = std::make_unique<TestCall>();
+    const auto number = static_cast<int>(calls_.size());
+    const floor::Trader trader = floor::TraderOf(tcp ? 1 : 0);
+    floor::CallSpec spec;
+    spec.seed = seed_ * 100 + static_cast<uint64_t>(number);
+    spec.participants = {{trader.aor, trader.name}, {floor::PartyAor(number), floor::PartyName(number)}};
+    spec.media = {{.label = "1", .participant = 0}, {.label = "2", .participant = 1}};
+    for (uint64_t side = 0; side < 2; ++side) {
+      floor::StreamTruth stream;
+      stream.label = spec.media[side].label;
+      stream.ssrc = static_cast<uint32_t>(spec.seed * 2 + side) * 2654435761U;
+      stream.payload = floor::EncodeG711(
+          floor::Law::kALaw,
+          floor::Murmur(spec.seed * 2 + side,
+                        size_t{8} * static_cast<size_t>(absl::ToInt64Milliseconds(kCallLength))));
+      call->streams.push_back(std::move(stream));
+    }
+    call->sip = sip_[tcp ? 1 : 0].get();
+    call->point = fmt::format("{} {}", tcp ? "tcp" : "udp", point);
+    call->dialog = call->sip->Invite(spec);
+    calls_.push_back(std::move(call));
+    return *calls_.back();
+  }
+
+  /// Lets time pass: packets go out, messages come in, until `done`.
+  template <class Condition>
+  bool Pass(Condition done, absl::Duration timeout) {
+    return WaitUntil(
+        [&] {
+          for (const auto& call : calls_) Play(*call);
+          player_->SendDue(absl::Now());
+          for (const auto& sip : sip_)
+            if (sip->connected()) sip->Poll(absl::ZeroDuration());
+          return done();
+        },
+        timeout);
+  }
+  void Play(TestCall& call) {
+    if (call.playing || call.state() != floor::Dialog::State::kConfirmed) return;
+    call.playing = true;
+    const floor::Dialog& dialog = call.sip->dialog(call.dialog);
+    for (size_t side = 0; side < call.streams.size(); ++side) {
+      call.streams[side].port = dialog.ports.at(side);
+      player_->Add(call.streams[side], {}, absl::Now() + absl::Milliseconds(3) * static_cast<int64_t>(side));
+    }
+  }
+
+  /// Until the node is gone; notes when for all calls that run.
+  bool PassUntilDeath() {
+    if (!Pass([&] { return !cluster_->node().running(); }, absl::Seconds(15))) return false;
+    for (const auto& call : calls_)
+      if (!call->ended()) call->died = std::min(call->died, absl::Now());
+    return true;
+  }
+  void Restart(const std::string& kill_point) {
+    std::atomic<bool> done = false;
+    std::thread passing([&] { Pass([&] { return done.load(); }, absl::Seconds(60)); });
+    const absl::Status started = cluster_->StartNode(kill_point);  // Here: a child dies with its thread.
+    done = true;
+    passing.join();
+    ASSERT_TRUE(started.ok()) << started;
+    for (const auto& sip : sip_) ASSERT_TRUE(sip->Reconnect().ok());
+    for (const auto& call : calls_)
+      if (!call->ended()) call->back = absl::Now();
+  }
+  void StartToDieAt(const std::string& point) {
+    cluster_->KillNode();
+    Restart(point);
+  }
+  /// The call still stands: a refresh is answered, it is heard for a while, and hung up.
+  void GoOnAndEnd(TestCall& call) {
+    SCOPED_TRACE(call.point);
+    ASSERT_TRUE(Pass([&] { return call.state() != floor::Dialog::State::kInviting; }, absl::Seconds(10)));
+    ASSERT_EQ(call.state(), floor::Dialog::State::kConfirmed) << call.sip->dialog(call.dialog).final_status;
+    call.sip->Update(call.dialog);
+    const absl::Time until = absl::Now() + kGoesOn;
+    EXPECT_TRUE(Pass([&] { return call.sip->dialog(call.dialog).final_status == 200; }, absl::Seconds(10)));
+    Pass([&] { return absl::Now() >= until; }, absl::Seconds(10));
+    HangUp(call);
+    ExpectEnded(call);
+  }
+  void HangUp(TestCall& call) {
+    call.hung_up = absl::Now();
+    call.sip->Bye(call.dialog);
+  }
+  void ExpectEnded(TestCall& call) {
+    EXPECT_TRUE(Pass([&] { return call.ended(); }, absl::Seconds(10))) << call.point;
+    EXPECT_EQ(call.sip->dialog(call.dialog).final_status, 200) << call.point;
+  }
+
+  /// One record, ended by BYE; of each stream nothing is missing but the outage.
+  void ExpectRecorded(const TestCall& call) {
+    SCOPED_TRACE(call.point);
+    const std::string& id = call.sip->dialog(call.dialog).call_id;
+    const nlohmann::json record = FindCall(*cluster_, id);
+    ASSERT_TRUE(record.is_object());
+    EXPECT_EQ(
+        std::count_if(records_.begin(), records_.end(),
+                      [&](const nlohmann::json& other) { return other.value("sip_call_id", "") == id; }),
+        1);
+    for (const floor::StreamTruth& sent : call.streams) {
+      const nlohmann::json stream = StreamOf(record, sent.label);
+      ASSERT_TRUE(stream.is_object()) << sent.label;
+      const TemporaryFolder folder;
+      const std::string out = folder / "payload";
+      const CommandResult play = cluster_->Ctl(
+          {"play", record["call_id"], "--reason", "test", "--raw", stream["stream_id"], "-o", out});
+      ASSERT_EQ(play.exit_code, 0) << play.err;
+      const std::string got = ReadFileOrEmpty(out);
+      const std::string before = PayloadDue(sent, absl::InfinitePast(), call.died - kLossMax);
+      const std::string after =
+          PayloadDue(sent, call.back + kStartMax, call.hung_up - absl::Milliseconds(20));
+      EXPECT_TRUE(got.starts_with(before))
+          << before.size() << " bytes were sent before, " << got.size() << " kept";
+      // What was sent while the BYE was under way may be there as well.
+      EXPECT_NE(got.find(after), std::string::npos)
+          << after.size() << " bytes were sent after, " << got.size() << " kept";
+      EXPECT_GE(got.size(), before.size() + after.size());
+    }
+  }
+  static std::string PayloadDue(const floor::StreamTruth& stream, absl::Time begin, absl::Time end) {
+    std::string out;
+    for (size_t i = 0; i < stream.packets.size(); ++i) {
+      const absl::Time due = absl::FromUnixNanos(stream.packets[i].due_utc_ns);
+      if (due < begin || due >= end) continue;
+      const auto payload = stream.payload.begin() + static_cast<ptrdiff_t>(i * stream.packet_samples);
+      out.append(payload, payload + stream.packet_samples);
+    }
+    return out;
+  }
+
+  const uint64_t seed_ = Seed(20261125);
+  std::unique_ptr<Cluster> cluster_;
+  std::unique_ptr<floor::RtpPlayer> player_;
+  std::vector<std::unique_ptr<floor::SipClient>> sip_;  // UDP, TCP.
+  std::vector<std::unique_ptr<TestCall>> calls_;
+  std::vector<nlohmann::json> records_;
+};
+
+// C02, R14: of a call that its INVITE opens, and of calls that run.
+TEST_F(CrashTest, KilledAtAnyPointTheNodeTakesItsCallsUpAgain) {
+  SCOPED_TRACE(SeedTrace(seed_));
+  for (const bool tcp : {false, true}) {
+    for (const char* const point : {"invite_read", "journaled", "ok_sent", "before_ack"}) {
+      StartToDieAt(point);
+      cluster_->ArmKillPoint();
+      TestCall& call = Place(tcp, point);
+      ASSERT_TRUE(PassUntilDeath()) << call.point;
+      Restart("");
+      GoOnAndEnd(call);
+      if (HasFatalFailure()) return;
+    }
+  }
+  bool in_outage = false;  // Of every other one the BYE comes while the node is dead.
+  for (const char* const point : {"packet_appended", "synced", "sealed", "sent", "acked", "trimmed"}) {
+    StartToDieAt(point);
+    TestCall& udp = Place(false, point);
+    TestCall& tcp = Place(true, point);
+    ASSERT_TRUE(Pass([&] { return udp.playing && tcp.playing; }, absl::Seconds(10))) << point;
+    const absl::Time until = absl::Now() + kGoesOn;
+    Pass([&] { return absl::Now() >= until; }, absl::Seconds(10));
+    cluster_->ArmKillPoint();
+    ASSERT_TRUE(PassUntilDeath()) << point;
+    if (in_outage) HangUp(udp);
+    Restart("");
+    if (in_outage)
+      ExpectEnded(udp);
+    else
+      GoOnAndEnd(udp);
+    GoOnAndEnd(tcp);
+    if (HasFatalFailure()) return;
+    in_outage = !in_outage;
+  }
+
+  ASSERT_TRUE(cluster_->WaitUntilSettled(calls_.size(), absl::Seconds(30)));
+  records_ = *cluster_->CtlJson({"calls"});
+  EXPECT_EQ(records_.size(), calls_.size());
+  for (const auto& call : calls_) ExpectRecorded(*call);
+  ExpectVerified(*cluster_);
+}
+
+}  // namespace
+}  // namespace turret::test
