@@ -137,10 +137,12 @@ int SipDialogs::OnProbed(void* probe, nta_outgoing_t* orq, const sip_t* sip) {
   if (answer != nullptr) msg_destroy(answer);
   nta_outgoing_destroy(std::exchange(self.transaction, nullptr));
   if (no_proof) return 0;
-  if (status == 481)
-    self.owner->End(self.dialog_id, v1::CallEnded::NODE_LOST, nullptr);
-  else if (Dialog* const dialog = self.owner->Find(self.dialog_id))
-    dialog->proven = true;
+  Dialog& dialog = *self.owner->Find(self.dialog_id);
+  dialog.proven = true;
+  if (status != 481) return 0;
+  // It may have hung up while nobody listened: its BYE is then still to come.
+  self.owner->over_.emplace(dialog.record.sip_id(), dialog.record.remote_tag());
+  self.owner->End(self.dialog_id, v1::CallEnded::NODE_LOST, nullptr);
   return 0;
 }
 

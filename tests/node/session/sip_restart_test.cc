@@ -184,6 +184,7 @@ TEST_F(SipRestartTest, AClientThatKnowsTheDialogNoMoreEndsIt) {
   EXPECT_TRUE(Eventually([&] { return server_->sessions() == 0; }));
   EXPECT_TRUE(Eventually([&] { return journal_->Dialogs().empty(); }));
   EXPECT_EQ(EndOfTheOnlyCall(), v1::CallEnded::NODE_LOST);
+  Bye(client, call);  // It was under way while nobody listened.
 }
 
 TEST_F(SipRestartTest, AnyOtherAnswerProvesTheDialogAndOurCseqKeepsGrowing) {
