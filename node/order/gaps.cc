@@ -10,6 +10,7 @@ constexpr int64_t kAgreementNs = 100'000'000;  // CAPTURE.md: "100 ms plus drift
 constexpr int64_t kDriftPpmMax = 200;
 constexpr int64_t kContinuityNs = int64_t{20} * 60 * 1'000'000'000;  // After that, 16 bits prove nothing.
 constexpr int64_t kSpacingMillisMax = 200;
+constexpr int64_t kSequences = 65'536;  // RFC 3550 5.1: 16 bits.
 
 }  // namespace
 
@@ -44,6 +45,7 @@ Placed GapFinder::Add(const OrderedPacket& packet, const PacketMedia& media) {
   placed.end_timestamp = end_timestamp_;
   placed.interval.end_ns = end_utc_ns_;
   last_timestamp_ = packet.timestamp;
+  last_sequence_ = packet.sequence;
   last_arrival_utc_ns_ = packet.arrival_utc_ns;
   last_was_comfort_noise_ = media.comfort_noise;
   duration_was_told_ = media.duration_ticks >= 0;
@@ -78,6 +80,10 @@ Hole GapFinder::Judge(const OrderedPacket& packet, bool& agrees) const {
   const bool counted = packet.missing_before > 0 && std::abs(jump - missing_ticks) <= spacing_ticks_;
 
   Hole hole;
+  if (packet.after_outage && JudgeOutage(packet, in_time, hole)) {
+    agrees = counted || in_time;
+    return hole;
+  }
   if (packet.missing_before > 0 && continuous && (!packet.restarted || (counted && in_time))) {
     hole.cause = v1::GAP_CAUSE_PACKET_LOSS;
     hole.first_missing_sequence = packet.sequence - static_cast<int64_t>(packet.missing_before);
@@ -89,6 +95,22 @@ Hole GapFinder::Judge(const OrderedPacket& packet, bool& agrees) const {
   if (!hole.silence) hole.cause = v1::GAP_CAUSE_SOURCE_DISCONTINUITY;
   agrees = in_time;
   return hole;
+}
+
+// What came while this node was down is missing by the packet where number and timestamp agree; the numbers
+// go round every 65,536 packets. False: nothing came, or nothing that numbers prove.
+bool GapFinder::JudgeOutage(const OrderedPacket& packet, bool in_time, Hole& hole) const {
+  const bool jumped = packet.missing_before > 0 || packet.restarted;
+  const int64_t skipped = packet.sequence - last_sequence_ - 1;
+  const int64_t expected = (packet.timestamp - end_timestamp_) / std::max<int64_t>(1, spacing_ticks_);
+  const int64_t rounds = (expected - skipped + kSequences / 2) / kSequences;
+  const int64_t missing = skipped + std::max<int64_t>(0, rounds) * kSequences;
+  const bool counted = in_time && std::abs(expected - missing) <= 1;
+  if (!jumped && (rounds <= 0 || !counted)) return false;
+  hole.cause = v1::GAP_CAUSE_NODE_DOWN;
+  hole.missing_packets = counted ? static_cast<uint64_t>(missing) : packet.missing_before;
+  if (hole.missing_packets > 0) hole.first_missing_sequence = last_sequence_ + 1;
+  return true;
 }
 
 // The source's clock does not tell how much time passed: the arrival does.

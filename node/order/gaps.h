@@ -57,19 +57,25 @@ class GapFinder {
   const TimeMap& map() const { return *map_; }  // Once started.
   uint64_t lost() const { return lost_; }       // Sequence numbers that never came.
 
+  v1::GapFinderState Save() const;
+  /// Goes on as the one that was saved.
+  void Restore(const v1::GapFinderState& state);
+
  private:
   bool Continues(const OrderedPacket& packet) const;
   int64_t SpacingMax() const;
   Hole Judge(const OrderedPacket& packet, bool& agrees) const;
+  bool JudgeOutage(const OrderedPacket& packet, bool in_time, Hole& hole) const;
   void Restart(const OrderedPacket& packet, Placed& placed);
   int64_t DurationOf(const OrderedPacket& packet, const PacketMedia& media);
 
-  const GapFinderOptions options_;
+  GapFinderOptions options_;
   std::optional<TimeMap> map_;
   int64_t spacing_ticks_;      // Between consecutive packets, as seen last.
   int64_t end_timestamp_ = 0;  // Where the last packet's audio ended, on both axes.
   int64_t end_utc_ns_ = 0;
   int64_t last_timestamp_ = 0;
+  int64_t last_sequence_ = 0;
   int64_t last_arrival_utc_ns_ = 0;
   bool last_was_comfort_noise_ = false;
   bool duration_was_told_ = true;

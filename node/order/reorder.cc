@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace turret::node {
 namespace {
@@ -27,9 +28,12 @@ void Reorder::Push(const RtpPacket& packet, int64_t arrival_utc_ns, uint64_t pos
     return Hold(MakeHeld(packet, sequence_max_, arrival_utc_ns, position));
   }
   if (jumped_) SettleJump(packet, release);
+  const bool fresh_run = std::exchange(fresh_run_, false);
   const int delta = Difference(packet.sequence, static_cast<uint16_t>(sequence_max_));
   const int64_t sequence = sequence_max_ + delta;
-  if (delta >= kDropoutMax || (delta <= -kMisorderMax && !LooksOld(packet))) {
+  const int misorder_max =
+      fresh_run ? 0 : kMisorderMax;  // An outage may last as long as the numbers go round.
+  if (delta >= kDropoutMax || (delta <= -misorder_max && !LooksOld(packet))) {
     jumped_ = MakeHeld(packet, sequence, arrival_utc_ns, position);
     return Drain(/*all=*/false, release);
   }
@@ -53,6 +57,12 @@ void Reorder::Push(const RtpPacket& packet, int64_t arrival_utc_ns, uint64_t pos
   }
   Hold(MakeHeld(packet, sequence, arrival_utc_ns, position));
   Drain(/*all=*/false, release);
+}
+
+void Reorder::NodeWasDown() {
+  if (!any_) return;
+  fresh_run_ = true;
+  if (outages_.empty() || outages_.back() != sequence_max_) outages_.push_back(sequence_max_);
 }
 
 void Reorder::Flush(Release release) {
@@ -174,6 +184,8 @@ void Reorder::Drain(bool all, Release release) {
 
 void Reorder::ReleaseOne(OrderedPacket packet, Release release) {
   packet.missing_before = static_cast<uint64_t>(packet.sequence - next_);
+  packet.after_outage =
+      std::erase_if(outages_, [&](int64_t highest) { return highest < packet.sequence; }) > 0;
   for (uint64_t i = 0; i < std::min<uint64_t>(packet.missing_before, kHistory); ++i)
     released_.reset((static_cast<size_t>(next_) + i) % kHistory);
   released_.set(static_cast<size_t>(packet.sequence) % kHistory);

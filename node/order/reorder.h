@@ -8,6 +8,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "node/order/rtp.h"
+#include "turret/v1/spool.pb.h"
 
 namespace turret::node {
 
@@ -23,6 +24,8 @@ struct OrderedPacket {
   uint8_t payload_type = 0;
   bool marker = false;
   bool restarted = false;  // The sequence jumped to here: what lies before is not proven by counting.
+  bool after_outage =
+      false;  // The first that came after this node was down: what lies before was not listened to.
   Bytes payload;
 };
 
@@ -41,6 +44,8 @@ class Reorder {
 
   /// May release any number of packets, also earlier ones.
   void Push(const RtpPacket& packet, int64_t arrival_utc_ns, uint64_t position, Release release);
+  /// This node was down until now: all that comes was received by another process than what came so far.
+  void NodeWasDown();
   /// Releases everything that is held: nothing more is waited for.
   void Flush(Release release);
 
@@ -51,6 +56,10 @@ class Reorder {
   /// Lowest spool position among the held packets; UINT64_MAX: none.
   uint64_t OldestHeld() const;
 
+  v1::ReorderState Save() const;
+  /// Goes on as the one that was saved.
+  void Restore(const v1::ReorderState& state);
+
  private:
   struct Held {
     OrderedPacket packet;  // `timestamp` is the raw one until release.
@@ -58,6 +67,8 @@ class Reorder {
     Buffer payload;
   };
   static constexpr size_t kHistory = 512;
+  static v1::HeldPacket SaveHeld(const Held& held);
+  static Held RestoreHeld(const v1::HeldPacket& state);
 
   Held MakeHeld(const RtpPacket& packet, int64_t sequence, int64_t arrival_utc_ns, uint64_t position) const;
   bool LooksOld(const RtpPacket& packet) const;
@@ -89,6 +100,9 @@ class Reorder {
   uint64_t duplicate_ = 0;
   uint64_t late_ = 0;
   uint64_t stray_ = 0;
+  std::vector<int64_t>
+      outages_;             // Highest sequence number before each, in order, until one behind is released.
+  bool fresh_run_ = false;  // No packet came since the last of them.
 };
 
 }  // namespace turret::node

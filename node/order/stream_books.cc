@@ -1,8 +1,14 @@
 #include "node/order/stream_books.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace turret::node {
+namespace {
+
+constexpr int64_t kOutageNs = 1'000'000'000;  // Nearer than this, an absence began with an outage.
+
+}  // namespace
 
 StreamBooks::Source& StreamBooks::At(size_t source) {
   if (source >= sources_.size()) sources_.resize(source + 1);
@@ -110,6 +116,13 @@ bool StreamBooks::TouchesPause(const UtcInterval& piece) const {
   });
 }
 
+// Packets and records of other streams do not come at the same instant.
+bool StreamBooks::BeganAtOutage(const UtcInterval& piece) const {
+  return std::ranges::any_of(outages_ns_, [&](int64_t last_utc_ns) {
+    return std::abs(piece.begin_ns - last_utc_ns) <= kOutageNs && piece.end_ns > last_utc_ns;
+  });
+}
+
 void StreamBooks::SettleRegion(UtcInterval region, bool final, std::vector<SettledGap>& gaps) {
   Intervals rest = Subtract({region}, PausedWithin(region));
   for (Source& source : sources_) {
@@ -157,7 +170,8 @@ void StreamBooks::BookLeftover(const Intervals& rest, int64_t end_ns, bool final
     if (at_end && piece.end_ns - piece.begin_ns <= kEdgeNsMax) {
       Add(At(0).settled.edges, piece);
     } else {
-      gaps.push_back({piece, at_end ? v1::GAP_CAUSE_NO_MEDIA : v1::GAP_CAUSE_SOURCE_DISCONTINUITY});
+      const v1::GapCause here = at_end ? v1::GAP_CAUSE_NO_MEDIA : v1::GAP_CAUSE_SOURCE_DISCONTINUITY;
+      gaps.push_back({piece, BeganAtOutage(piece) ? v1::GAP_CAUSE_NODE_DOWN : here});
     }
   }
 }
@@ -169,6 +183,7 @@ void StreamBooks::DropSettled() {
     std::erase_if(source.holes, [&](const Hole& hole) { return hole.interval.end_ns <= settled_ns_; });
     for (Hole& hole : source.holes) hole.interval.begin_ns = std::max(hole.interval.begin_ns, settled_ns_);
   }
+  std::erase_if(outages_ns_, [&](int64_t last_utc_ns) { return last_utc_ns + kOutageNs < settled_ns_; });
   // The last pause stays while time beside it may still be settled as its edge.
   std::erase_if(pauses_, [&](const UtcInterval& pause) { return pause.end_ns < settled_ns_; });
 }

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "storage/segment/segment_plaintext.h"
+#include "turret/v1/spool.pb.h"
 
 namespace turret::node {
 
@@ -26,6 +27,10 @@ class TimeMap {
   /// Arrival minus projection: of the last packet, and the least of the last 10 to 20 s.
   int64_t residual_ns() const { return residual_ns_; }
   int64_t residual_least_ns() const;
+
+  v1::TimeMapState Save() const;
+  /// The map that was saved, fit and all.
+  static TimeMap Restored(uint32_t clock_rate_hz, const v1::TimeMapState& state);
 
  private:
   static constexpr int64_t kNone = std::numeric_limits<int64_t>::max();

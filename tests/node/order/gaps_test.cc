@@ -16,7 +16,7 @@ class GapsTest : public testing::Test {
   void Talk(int count) {
     for (int i = 0; i < count; ++i) Send();
   }
-  void Send(bool marker = false, bool restarted = false, uint64_t missing = 0) {
+  void Send(bool marker = false, bool restarted = false, uint64_t missing = 0, bool after_outage = false) {
     const int64_t arrival_ns = kStart + now_ms_ * kMs;
     const Placed placed = finder_.Add({.sequence = sequence_++,
                                        .timestamp = timestamp_,
@@ -24,7 +24,8 @@ class GapsTest : public testing::Test {
                                        .anchor_utc_ns = arrival_ns,
                                        .missing_before = missing,
                                        .marker = marker,
-                                       .restarted = restarted},
+                                       .restarted = restarted,
+                                       .after_outage = after_outage},
                                       {.duration_ticks = 160});
     if (placed.hole) {
       holes_.push_back(*placed.hole);
@@ -65,6 +66,45 @@ TEST_F(GapsTest, FiveLostPacketsBecomeOneGapOfExactly100Milliseconds) {  // C02
   EXPECT_EQ(holes_[0].first_missing_sequence, 70'040);
   EXPECT_EQ(holes_[0].missing_packets, 5U);
   EXPECT_EQ(finder_.lost(), 5U);
+}
+
+TEST_F(GapsTest, WhatIsMissingBehindAnOutageIsNodeDownFromTheLastPacketToTheFirst) {
+  Talk(40);
+  Lose(5);
+  Send(/*marker=*/false, /*restarted=*/false, /*missing=*/5, /*after_outage=*/true);
+  ASSERT_EQ(holes_.size(), 1U);
+  EXPECT_EQ(holes_[0].cause, v1::GAP_CAUSE_NODE_DOWN);
+  EXPECT_EQ(holes_[0].interval, (UtcInterval{kStart + 800 * kMs, kStart + 900 * kMs}));
+  EXPECT_EQ(holes_[0].first_missing_sequence, 70'040);
+  EXPECT_EQ(holes_[0].missing_packets, 5U);
+  Lose(3);
+  Send(/*marker=*/false, /*restarted=*/false, /*missing=*/3);
+  EXPECT_EQ(holes_[1].cause, v1::GAP_CAUSE_PACKET_LOSS);
+}
+
+TEST_F(GapsTest, AnOutageIsCountedToThePacketHoweverOftenTheNumbersGoRound) {
+  Talk(400);
+  const int64_t anchor_ns = finder_.map().piece().anchor_utc_ns;
+  for (const int lost : {5'000, 65'536 + 200, 3 * 65'536 + 40'000}) {
+    const int64_t before = sequence_;
+    Lose(lost);
+    sequence_ = before + lost % 65'536;  // As a jump of 16 bits looks.
+    Send(/*marker=*/false, /*restarted=*/true, /*missing=*/0, /*after_outage=*/true);
+    EXPECT_EQ(holes_.back().cause, v1::GAP_CAUSE_NODE_DOWN);
+    EXPECT_EQ(holes_.back().missing_packets, static_cast<uint64_t>(lost));
+    EXPECT_EQ(holes_.back().first_missing_sequence, before);
+    EXPECT_EQ(holes_.back().interval.end_ns - holes_.back().interval.begin_ns, lost * 20 * kMs);
+    Talk(50);
+  }
+  EXPECT_EQ(finder_.map().piece().anchor_utc_ns, anchor_ns) << "never re-anchored at a restart";
+}
+
+TEST_F(GapsTest, AnOutageInWhichNothingWasSentIsNoGap) {
+  Talk(40);
+  BeSilent(3000);
+  Send(/*marker=*/true, /*restarted=*/false, /*missing=*/0, /*after_outage=*/true);
+  ASSERT_EQ(holes_.size(), 1U);
+  EXPECT_TRUE(holes_[0].silence);
 }
 
 TEST_F(GapsTest, SuppressedSilenceWithAMarkerIsNoGap) {

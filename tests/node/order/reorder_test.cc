@@ -1,6 +1,7 @@
 #include "node/order/reorder.h"
 
 #include <algorithm>
+#include <memory>
 #include <numeric>
 #include <random>
 #include <set>
@@ -55,6 +56,63 @@ class ReorderTest : public testing::Test {
   uint64_t pushed_ = 0;
   std::vector<OrderedPacket> out_;
 };
+
+TEST_F(ReorderTest, TheFirstPacketBehindAnOutageIsToldAndNoOther) {
+  for (int64_t n = 0; n < 30; ++n) Push(n, n * 20);
+  reorder_.NodeWasDown();
+  Push(41, 800);
+  Push(40, 805);
+  for (int64_t n = 42; n < 60; ++n) Push(n, n * 20);
+  Flush();
+  for (const OrderedPacket& packet : out_)
+    EXPECT_EQ(packet.after_outage, packet.sequence == 65'536 + 65'530 + 40) << packet.sequence;
+  EXPECT_EQ(Missing(), 10U);
+}
+
+TEST_F(ReorderTest, AnOutageAsLongAsTheNumbersGoRoundDropsNothing) {
+  for (int64_t n = 0; n < 30; ++n) Push(n, n * 20);
+  reorder_.NodeWasDown();
+  const int64_t round = 65'536 + 20;  // Its first number was there 10 packets ago.
+  for (int64_t n = round; n < round + 30; ++n) Push(n, n * 20);
+  Flush();
+  EXPECT_EQ(out_.size(), 60U);
+  EXPECT_TRUE(out_[30].restarted);
+  EXPECT_TRUE(out_[30].after_outage);
+}
+
+TEST_F(ReorderTest, WhatIsSavedAnywhereGoesOnTheSame) {
+  std::mt19937_64 random(test::Seed(5));
+  std::vector<std::pair<int64_t, int64_t>> packets;  // Number and arrival.
+  for (int64_t n = 0; n < 400; ++n) {
+    if (random() % 20 == 0) n += 1 + static_cast<int64_t>(random() % 3);
+    if (random() % 90 == 0) n += 4'000;
+    const int64_t late_ms = random() % 10 == 0 ? static_cast<int64_t>(random() % 400) : 0;
+    for (uint64_t copies = random() % 30 == 0 ? 2 : 1; copies > 0; --copies)
+      packets.emplace_back(n, n * 20 + late_ms);
+  }
+  std::ranges::stable_sort(packets, {}, &std::pair<int64_t, int64_t>::second);
+  const auto run = [&](bool saving) {
+    std::destroy_at(&reorder_);
+    std::construct_at(&reorder_, ReorderOptions{});
+    out_.clear(), pushed_ = 0;
+    for (const auto& [n, at_ms] : packets) {
+      Push(n, at_ms);
+      if (!saving) continue;
+      const v1::ReorderState state = reorder_.Save();
+      std::destroy_at(&reorder_);
+      std::construct_at(&reorder_, ReorderOptions{});
+      reorder_.Restore(state);
+    }
+    Flush();
+    std::vector<std::tuple<int64_t, int64_t, int64_t, uint64_t, bool>> all;
+    for (const OrderedPacket& packet : out_)
+      all.emplace_back(packet.sequence, packet.timestamp, packet.anchor_utc_ns, packet.missing_before,
+                       packet.restarted);
+    return all;
+  };
+  const auto expected = run(false);
+  EXPECT_EQ(run(true), expected);
+}
 
 TEST_F(ReorderTest, EveryOrderOfFivePacketsComesOutInOrder) {
   std::vector<int> order{0, 1, 2, 3, 4};

@@ -46,6 +46,37 @@ TEST(Intervals, SetsBehaveAsSetsOfNanoseconds) {
   }
 }
 
+TEST(StreamBooks, AnOutageThatTheStreamDoesNotOutliveIsNodeDownToItsEnd) {
+  StreamBooks books(0);
+  books.Recorded(0, Ms(100, 5000));
+  books.NodeWasDown(/*last_utc_ns=*/5'010 * kMs);
+  std::vector<SettledGap> gaps;
+  books.Finish(9'000 * kMs, gaps);
+  ASSERT_EQ(gaps.size(), 1U);
+  EXPECT_EQ(gaps[0].interval, Ms(5000, 9000));
+  EXPECT_EQ(gaps[0].cause, v1::GAP_CAUSE_NODE_DOWN);
+}
+
+TEST(StreamBooks, AnEndWithinHalfASecondIsAnEdgeOutageOrNot) {
+  StreamBooks books(0);
+  books.Recorded(0, Ms(0, 5000));
+  books.NodeWasDown(/*last_utc_ns=*/5'010 * kMs);
+  std::vector<SettledGap> gaps;
+  books.Finish(5'400 * kMs, gaps);
+  EXPECT_TRUE(gaps.empty());
+  EXPECT_EQ(books.Take(0).edges, Intervals{Ms(5000, 5400)});
+}
+
+TEST(StreamBooks, AnAbsenceThatLastedAlreadyIsNotBlamedOnAnOutage) {
+  StreamBooks books(0);
+  books.Recorded(0, Ms(0, 5000));
+  books.NodeWasDown(/*last_utc_ns=*/8'000 * kMs);
+  std::vector<SettledGap> gaps;
+  books.Finish(20'000 * kMs, gaps);
+  ASSERT_EQ(gaps.size(), 1U);
+  EXPECT_EQ(gaps[0].cause, v1::GAP_CAUSE_NO_MEDIA);
+}
+
 TEST(StreamBooks, ACallWithoutMediaIsOneGapWithoutItsPauses) {  // C05
   StreamBooks books(0);
   books.PauseBegan(3000 * kMs);
