@@ -9,7 +9,14 @@
 namespace turret::node {
 namespace {
 
-enum class Kind : uint8_t { kDatagram = 1, kUnitKey = 2, kFact = 3 };
+enum class Kind : uint8_t {
+  kDatagram = 1,
+  kUnitKey = 2,
+  kFact = 3,
+  kRunStarted = 4,
+  kCallState = 5,
+  kStreamState = 6
+};
 
 constexpr size_t kRecordHeaderBytes = 1 + 4;
 constexpr size_t kDatagramHeaderBytes = kIdBytes + 8 + 16 + 2;
@@ -86,10 +93,11 @@ bool VisitUnitKey(uint64_t position, Fields fields, RecordVisitor& visitor) {
   return true;
 }
 
-bool VisitFact(uint64_t position, Bytes bytes, RecordVisitor& visitor) {
-  v1::Fact fact;
-  if (!fact.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return false;
-  visitor.OnFact(position, std::move(fact));
+template <class Message, class Visit>
+bool VisitMessage(Bytes bytes, Visit visit) {
+  Message message;
+  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return false;
+  visit(std::move(message));
   return true;
 }
 
@@ -100,7 +108,17 @@ bool VisitRecord(uint64_t position, Kind kind, Bytes fields, RecordVisitor& visi
     case Kind::kUnitKey:
       return VisitUnitKey(position, Fields(fields), visitor);
     case Kind::kFact:
-      return VisitFact(position, fields, visitor);
+      return VisitMessage<v1::Fact>(fields,
+                                    [&](v1::Fact fact) { visitor.OnFact(position, std::move(fact)); });
+    case Kind::kRunStarted:
+      visitor.OnRunStarted(position);
+      return fields.empty();
+    case Kind::kCallState:
+      return VisitMessage<v1::CallState>(fields,
+                                         [&](v1::CallState state) { visitor.OnCallState(std::move(state)); });
+    case Kind::kStreamState:
+      return VisitMessage<v1::StreamState>(
+          fields, [&](v1::StreamState state) { visitor.OnStreamState(std::move(state)); });
   }
   return false;
 }
@@ -159,6 +177,20 @@ void AppendFactRecord(Buffer& plaintext, const v1::Fact& fact) {
   AppendHeader(plaintext, Kind::kFact, fact_bytes);
   plaintext.resize(plaintext.size() + fact_bytes);
   fact.SerializeWithCachedSizesToArray(plaintext.data() + plaintext.size() - fact_bytes);
+}
+
+void AppendRunStartedRecord(Buffer& plaintext) { AppendHeader(plaintext, Kind::kRunStarted, 0); }
+
+void AppendCallStateRecord(Buffer& plaintext, Bytes state, Bytes more) {
+  AppendHeader(plaintext, Kind::kCallState, state.size() + more.size());
+  Append(plaintext, state);
+  Append(plaintext, more);
+}
+
+void AppendStreamStateRecord(Buffer& plaintext, Bytes state, Bytes more) {
+  AppendHeader(plaintext, Kind::kStreamState, state.size() + more.size());
+  Append(plaintext, state);
+  Append(plaintext, more);
 }
 
 }  // namespace turret::node

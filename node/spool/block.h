@@ -5,6 +5,10 @@
 //   1, datagram  stream id, 16 bytes | arrival UTC ns, i64 | source address, 16 | source port, u16 | datagram as it came
 //   2, unit key  unit id, 16 | call id, 16 | key, 32 | storage class, length u8 and text | day, length u8 and text
 //   3, fact      Fact (capture.proto)
+//   4, run       nothing: another process of this node goes on from here
+// and in snapshots only:
+//   5, call      CallState (spool.proto)
+//   6, stream    StreamState (spool.proto)
 #pragma once
 
 #include <functional>
@@ -17,6 +21,7 @@
 #include "storage/base/ids.h"
 #include "storage/base/secret.h"
 #include "turret/v1/capture.pb.h"
+#include "turret/v1/spool.pb.h"
 
 namespace turret::node {
 
@@ -53,6 +58,9 @@ class RecordVisitor {
   virtual void OnDatagram(uint64_t position, const Datagram& datagram) = 0;
   virtual void OnUnitKey(uint64_t position, UnitKeyRecord unit) = 0;
   virtual void OnFact(uint64_t position, v1::Fact fact) = 0;
+  virtual void OnRunStarted(uint64_t /*position*/) {}
+  virtual void OnCallState(v1::CallState /*state*/) {}
+  virtual void OnStreamState(v1::StreamState /*state*/) {}
 };
 
 /// A committed block in clear, in memory only. Immutable, shared between threads; wiped when it goes.
@@ -81,6 +89,10 @@ class Block {
 void AppendDatagramRecord(Buffer& plaintext, const Datagram& datagram);
 void AppendUnitKeyRecord(Buffer& plaintext, const UnitKeyRecord& unit);
 void AppendFactRecord(Buffer& plaintext, const v1::Fact& fact);
+void AppendRunStartedRecord(Buffer& plaintext);
+/// A CallState, or StreamState, as bytes in two pieces.
+void AppendCallStateRecord(Buffer& plaintext, Bytes state, Bytes more);
+void AppendStreamStateRecord(Buffer& plaintext, Bytes state, Bytes more);
 /// How many bytes AppendDatagramRecord appends.
 size_t DatagramRecordBytes(const Datagram& datagram);
 

@@ -17,6 +17,9 @@ constexpr size_t kClearHeaderBytes = 8 + 8 + 8;
 constexpr size_t kKeyBoxBytes = kSealedBoxOverheadBytes + kSecretKeyBytes;
 constexpr size_t kCheckBytes = 8;
 constexpr size_t kFrameHeaderBytes = 4 + 8;
+constexpr uint32_t kSnapshotFlag = 0x80000000U;
+constexpr size_t kSnapshotHeaderBytes = 8 + 8;
+constexpr uint64_t kPartsMax = 4096;
 
 static_assert(kExtentHeaderBytes == kClearHeaderBytes + kKeyBoxBytes + kCheckBytes);
 static_assert(kFrameOverheadBytes == kFrameHeaderBytes + kSealedBoxOverheadBytes);
@@ -31,6 +34,14 @@ Buffer BlockAad(uint64_t number, uint64_t position) {
   Buffer aad = ToBuffer(AsBytes("turret spool block v1"));
   StoreU64(aad, number);
   StoreU64(aad, position);
+  return aad;
+}
+
+Buffer SnapshotAad(uint64_t number, uint64_t offset, uint64_t part_of) {
+  Buffer aad = ToBuffer(AsBytes("turret spool snapshot v1"));
+  StoreU64(aad, number);
+  StoreU64(aad, offset);
+  StoreU64(aad, part_of);
   return aad;
 }
 
@@ -53,8 +64,11 @@ bool IsHeader(Bytes header) {
 
 struct Frame {
   uint64_t box_bytes;
-  uint64_t position;
+  uint64_t position;  // Of a snapshot's part: its number and how many there are.
+  bool snapshot;
   uint64_t end_position() const { return position + (box_bytes - kSealedBoxOverheadBytes); }
+  uint64_t part() const { return position >> 32U; }
+  uint64_t parts() const { return position & 0xFFFFFFFFU; }
   uint64_t frame_bytes() const { return kFrameHeaderBytes + box_bytes; }
 };
 
@@ -62,7 +76,9 @@ struct Frame {
 absl::StatusOr<std::optional<Frame>> ReadFrame(const ReadFile& file, uint64_t offset) {
   TURRET_ASSIGN_OR_RETURN(const Buffer header, file.ReadAt(offset, kFrameHeaderBytes));
   if (header.size() < kFrameHeaderBytes) return std::nullopt;
-  const Frame frame{LoadU32(header), LoadU64(Bytes(header).subspan(4))};
+  const uint32_t length = LoadU32(header);
+  const Frame frame{length & ~kSnapshotFlag, LoadU64(Bytes(header).subspan(4)),
+                    (length & kSnapshotFlag) != 0};
   if (frame.box_bytes <= kSealedBoxOverheadBytes ||
       frame.box_bytes > kBlockBytesMax + kSealedBoxOverheadBytes)
     return std::nullopt;
@@ -109,15 +125,38 @@ bool ExtentWriter::Fits(const Block& block) const {
   return extent_.empty() || extent_.end_offset + block.plaintext().size() + kFrameOverheadBytes <= bytes_max_;
 }
 
-absl::Status ExtentWriter::Append(const Block& block) {
+absl::Status ExtentWriter::AppendFrame(uint32_t length_flag, uint64_t position, Bytes aad, Bytes plaintext) {
   frame_.clear();
-  StoreU32(frame_, static_cast<uint32_t>(block.plaintext().size() + kSealedBoxOverheadBytes));
-  StoreU64(frame_, block.position());
-  AppendSealedBox(*extent_.key, BlockAad(extent_.number, block.position()), block.plaintext(), *random_,
-                  frame_);
+  StoreU32(frame_, length_flag | static_cast<uint32_t>(plaintext.size() + kSealedBoxOverheadBytes));
+  StoreU64(frame_, position);
+  AppendSealedBox(*extent_.key, aad, plaintext, *random_, frame_);
   TURRET_RETURN_IF_ERROR(file_->Append(frame_));
   extent_.end_offset = file_->size_bytes();
+  return absl::OkStatus();
+}
+
+absl::Status ExtentWriter::Append(const Block& block) {
+  TURRET_RETURN_IF_ERROR(
+      AppendFrame(0, block.position(), BlockAad(extent_.number, block.position()), block.plaintext()));
   extent_.end_position = block.end_position();
+  return absl::OkStatus();
+}
+
+absl::Status ExtentWriter::Append(const Snapshot& snapshot) {
+  const uint64_t count = std::max<uint64_t>(1, snapshot.parts.size());
+  if (count > kPartsMax) return absl::ResourceExhaustedError("spool: a snapshot of too many parts");
+  for (uint64_t i = 0; i < count; ++i) {
+    Buffer plaintext;
+    plaintext.reserve(kSnapshotHeaderBytes + (snapshot.parts.empty() ? 0 : snapshot.parts[i].size()));
+    StoreU64(plaintext, snapshot.oldest_needed);
+    StoreU64(plaintext, snapshot.acknowledged);
+    if (!snapshot.parts.empty()) turret::Append(plaintext, snapshot.parts[i]);
+    const uint64_t part_of = i << 32U | count;
+    const absl::Status appended = AppendFrame(
+        kSnapshotFlag, part_of, SnapshotAad(extent_.number, extent_.end_offset, part_of), plaintext);
+    Wipe(plaintext);
+    TURRET_RETURN_IF_ERROR(appended);
+  }
   return absl::OkStatus();
 }
 
@@ -130,7 +169,14 @@ absl::StatusOr<Extent> ScanExtent(Environment& environment, const std::string& p
   TURRET_ASSIGN_OR_RETURN(const Buffer header, file->ReadAt(0, kExtentHeaderBytes));
   if (std::all_of(header.begin(), header.end(), [](uint8_t byte) { return byte == 0; }))
     return absl::NotFoundError(fmt::format("{} was never written to", path));
-  if (!IsHeader(header)) return absl::DataLossError(fmt::format("{} has no extent header", path));
+  if (!IsHeader(header)) {
+    // The header is durable before anything else is written: where nothing follows a torn one, nothing was
+    // lost.
+    TURRET_ASSIGN_OR_RETURN(const Buffer next, file->ReadAt(kExtentHeaderBytes, kFrameHeaderBytes));
+    if (std::all_of(next.begin(), next.end(), [](uint8_t byte) { return byte == 0; }))
+      return absl::NotFoundError(fmt::format("{} was never written behind its header", path));
+    return absl::DataLossError(fmt::format("{} has no extent header", path));
+  }
   const Bytes clear = Bytes(header).first(kClearHeaderBytes);
   TURRET_ASSIGN_OR_RETURN(SecretKey key, OpenKeyBox(node_key, KeyAad(clear),
                                                     Bytes(header).subspan(kClearHeaderBytes, kKeyBoxBytes)));
@@ -140,14 +186,45 @@ absl::StatusOr<Extent> ScanExtent(Environment& environment, const std::string& p
                 .end_position = LoadU64(clear.subspan(16)),
                 .key = std::make_shared<const SecretKey>(std::move(key))};
   TURRET_ASSIGN_OR_RETURN(const uint64_t size_bytes, file->SizeBytes());
+  uint64_t snapshot_offset = 0;
+  uint64_t parts_seen = 0;
   while (true) {
     TURRET_ASSIGN_OR_RETURN(const std::optional<Frame> frame, ReadFrame(*file, extent.end_offset));
-    if (!frame.has_value() || frame->position != extent.end_position ||
-        extent.end_offset + frame->frame_bytes() > size_bytes)
-      return extent;
-    extent.end_position = frame->end_position();
+    if (!frame.has_value() || extent.end_offset + frame->frame_bytes() > size_bytes) return extent;
+    if (!frame->snapshot) {
+      if (frame->position != extent.end_position) return extent;
+      extent.end_position = frame->end_position();
+    } else {
+      if (frame->part() == 0) snapshot_offset = extent.end_offset, parts_seen = 0;
+      if (frame->part() != parts_seen++) return extent;
+      if (parts_seen == frame->parts()) extent.snapshots.push_back(snapshot_offset);
+    }
     extent.end_offset += frame->frame_bytes();
   }
+}
+
+absl::StatusOr<Snapshot> ReadSnapshot(Environment& environment, const Extent& extent, uint64_t offset) {
+  TURRET_ASSIGN_OR_RETURN(const std::unique_ptr<ReadFile> file, environment.OpenForRead(extent.path));
+  Snapshot snapshot;
+  for (uint64_t i = 0, count = 1; i < count; ++i) {
+    TURRET_ASSIGN_OR_RETURN(const std::optional<Frame> frame, ReadFrame(*file, offset));
+    if (!frame.has_value() || !frame->snapshot || frame->part() != i || (i > 0 && frame->parts() != count) ||
+        frame->parts() > kPartsMax)
+      return absl::DataLossError(fmt::format("{}: no snapshot at offset {}", extent.path, offset));
+    count = frame->parts();
+    TURRET_ASSIGN_OR_RETURN(const Buffer box, file->ReadAt(offset + kFrameHeaderBytes, frame->box_bytes));
+    absl::StatusOr<Buffer> plaintext =
+        OpenBox(*extent.key, SnapshotAad(extent.number, offset, frame->position), box);
+    if (!plaintext.ok() || plaintext->size() < kSnapshotHeaderBytes)
+      return absl::DataLossError(
+          fmt::format("{}: the snapshot at offset {} does not open: altered or torn", extent.path, offset));
+    snapshot.oldest_needed = LoadU64(*plaintext);
+    snapshot.acknowledged = LoadU64(Bytes(*plaintext).subspan(8));
+    snapshot.parts.push_back(ToBuffer(Bytes(*plaintext).subspan(kSnapshotHeaderBytes)));
+    Wipe(*plaintext);
+    offset += frame->frame_bytes();
+  }
+  return snapshot;
 }
 
 std::optional<uint64_t> PositionBoundOf(Environment& environment, const std::string& path) {
@@ -171,6 +248,10 @@ absl::Status ExtentReader::Seek(uint64_t position, uint64_t end_offset) {
   }
   while (offset_ < end_offset) {
     TURRET_ASSIGN_OR_RETURN(const std::optional<Frame> frame, ReadFrame(*file_, offset_));
+    if (frame.has_value() && frame->snapshot) {
+      offset_ += frame->frame_bytes();
+      continue;
+    }
     if (!frame.has_value() || frame->position != position_)
       return absl::DataLossError(fmt::format("{}: no frame at offset {} any more", extent_.path, offset_));
     if (position < frame->end_position()) return absl::OkStatus();
@@ -181,7 +262,11 @@ absl::Status ExtentReader::Seek(uint64_t position, uint64_t end_offset) {
 }
 
 absl::StatusOr<std::shared_ptr<const Block>> ExtentReader::Next() {
-  TURRET_ASSIGN_OR_RETURN(const std::optional<Frame> frame, ReadFrame(*file_, offset_));
+  TURRET_ASSIGN_OR_RETURN(std::optional<Frame> frame, ReadFrame(*file_, offset_));
+  while (frame.has_value() && frame->snapshot) {
+    offset_ += frame->frame_bytes();
+    TURRET_ASSIGN_OR_RETURN(frame, ReadFrame(*file_, offset_));
+  }
   if (!frame.has_value() || frame->position != position_)
     return absl::DataLossError(fmt::format("{}: no frame at offset {}", extent_.path, offset_));
   TURRET_ASSIGN_OR_RETURN(const Buffer box, file_->ReadAt(offset_ + kFrameHeaderBytes, frame->box_bytes));

@@ -10,6 +10,12 @@
 //            box: the block in a sealed box under the extent's key, AAD "turret spool block v1" | number |
 //            position
 //
+// A frame whose length has its highest bit set holds a part of a snapshot; instead of the position stand the part's
+// number and how many there are, u32 each, and the box is
+//   box: oldest position needed, u64 | acknowledged position, u64 | record*; AAD "turret spool snapshot v1" | number |
+//        offset of the frame, u64 | the part's number and count
+// Parts follow each other, from 0; only a whole snapshot counts, and of those the last. FORMAT.md tells the rest.
+//
 // Positions count plaintext bytes and only grow, over all extents; a block begins where the one before it
 // ends. An extent ends at the first frame that breaks this or does not open. Where extents overlap (the sync
 // of the earlier one failed), the later one counts.
@@ -19,10 +25,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/base/attributes.h"
 #include "absl/status/statusor.h"
 #include "node/spool/block.h"
+#include "node/spool/snapshot.h"
 #include "storage/base/file.h"
 #include "storage/base/random.h"
 #include "storage/base/secret.h"
@@ -41,6 +49,7 @@ struct Extent {
   uint64_t end_position = 0;  // Of the last good block.
   uint64_t end_offset = kExtentHeaderBytes;
   std::shared_ptr<const SecretKey> key;
+  std::vector<uint64_t> snapshots = {};  // Offsets of those that look whole; not of those written since it was opened.
 
   bool empty() const { return end_position <= first_position; }
 };
@@ -60,6 +69,7 @@ class ExtentWriter {
   /// An empty extent takes any block.
   bool Fits(const Block& block) const;
   [[nodiscard]] absl::Status Append(const Block& block);
+  [[nodiscard]] absl::Status Append(const Snapshot& snapshot);
   [[nodiscard]] absl::Status Sync();
   [[nodiscard]] absl::Status Close();
   /// All that was appended: good only once synced.
@@ -68,6 +78,8 @@ class ExtentWriter {
  private:
   ExtentWriter(std::unique_ptr<AppendFile> file, Extent extent, uint64_t bytes_max, Random& random)
       : file_(std::move(file)), extent_(std::move(extent)), bytes_max_(bytes_max), random_(&random) {}
+
+  absl::Status AppendFrame(uint32_t length_flag, uint64_t position, Bytes aad, Bytes plaintext);
 
   std::unique_ptr<AppendFile> file_;
   Extent extent_;
@@ -83,6 +95,9 @@ absl::StatusOr<Extent> ScanExtent(Environment& environment, const std::string& p
                                   const SecretKey& node_key);
 /// A position that is behind all in the extent, from what is clear of it; nullopt when there is no header.
 std::optional<uint64_t> PositionBoundOf(Environment& environment, const std::string& path);
+
+/// Reads the snapshot at `offset`. Errors: DataLoss when it does not open as a whole.
+absl::StatusOr<Snapshot> ReadSnapshot(Environment& environment, const Extent& extent, uint64_t offset);
 
 /// Reads one extent's blocks in order. Not thread-safe.
 class ExtentReader {

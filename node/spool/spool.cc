@@ -33,13 +33,22 @@ struct Spool::State {
                 .reserve_bytes = std::min(given.bytes_max, given.memory_bytes_max) / 64},
                *pool, disk->end_position(), RoomBytes()),
         position_durable(disk->end_position()),
-        position_trimmed(disk->first_position()) {}
+        position_trimmed(disk->first_position()) {
+    const std::shared_ptr<const Snapshot> snapshot = disk->snapshot();
+    if (snapshot != nullptr) position_trimmed = std::max(position_trimmed, snapshot->acknowledged);
+    run_unmarked = disk->end_position() > 0;
+    MarkRun();
+  }
 
   uint64_t RoomBytes() const {
     const uint64_t used = disk->bytes_used() + kRoomSlackBytes;
     return options.bytes_max > used ? options.bytes_max - used : 0;
   }
 
+  void MarkRun() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex);
+  void LastSnapshot() ABSL_LOCKS_EXCLUDED(commit_mutex, source_mutex);
+  std::shared_ptr<const Snapshot> TakeSnapshot() ABSL_LOCKS_EXCLUDED(source_mutex, tail_mutex);
+  absl::Status SnapshotForTrim(uint64_t position) ABSL_LOCKS_EXCLUDED(commit_mutex, source_mutex);
   absl::Status Commit() ABSL_LOCKS_EXCLUDED(commit_mutex, tail_mutex);
   void Publish(absl::Duration took) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex);
   void Fail(absl::Duration took) ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex);
@@ -54,9 +63,14 @@ struct Spool::State {
   const std::shared_ptr<BufferPool> pool = std::make_shared<BufferPool>();  // Blocks may outlive the spool.
   AppendBuffer buffer;
 
-  absl::Mutex commit_mutex;
+  absl::Mutex commit_mutex ABSL_ACQUIRED_BEFORE(source_mutex);
+  bool run_unmarked ABSL_GUARDED_BY(commit_mutex) = false;  // The spool was full when this process began.
   std::vector<BlockPointer> pending
       ABSL_GUARDED_BY(commit_mutex);  // Not durable yet: more than one commit's if it fails.
+
+  absl::Mutex source_mutex ABSL_ACQUIRED_BEFORE(tail_mutex);  // Held while the source is called.
+  SnapshotSource* source ABSL_GUARDED_BY(source_mutex) = nullptr;
+  bool had_source ABSL_GUARDED_BY(source_mutex) = false;
 
   absl::Mutex read_mutex;  // Guards the disk's reader.
 
@@ -74,13 +88,55 @@ struct Spool::State {
   std::thread thread;
 };
 
+// Before any datagram that this process took in.
+void Spool::State::MarkRun() {
+  if (!run_unmarked) return;
+  Buffer record;
+  AppendRunStartedRecord(record);
+  run_unmarked = !buffer.AppendRecord(record).ok();
+}
+
+std::shared_ptr<const Snapshot> Spool::State::TakeSnapshot() {
+  absl::MutexLock lock(&source_mutex);
+  if (source == nullptr) return nullptr;
+  uint64_t acknowledged = 0;
+  {
+    absl::MutexLock tail_lock(&tail_mutex);
+    acknowledged = position_trimmed;
+  }
+  return std::make_shared<const Snapshot>(source->Take(acknowledged));
+}
+
+// A snapshot where extents could go with it; also when the quota is full, which only trimming ends.
+absl::Status Spool::State::SnapshotForTrim(uint64_t position) {
+  absl::MutexLock committing(&commit_mutex);
+  const std::shared_ptr<const Snapshot> counts = disk->snapshot();
+  if (counts != nullptr && disk->WouldTrim(std::min(position, counts->oldest_needed)))
+    return absl::OkStatus();
+  std::shared_ptr<const Snapshot> taken;
+  {
+    absl::MutexLock lock(&source_mutex);
+    if (source == nullptr || !disk->WouldTrim(source->OldestNeeded(position))) return absl::OkStatus();
+    taken = std::make_shared<const Snapshot>(source->Take(position));
+  }
+  return disk->WriteSnapshot(std::move(taken));
+}
+
+// Little is left to read again for who starts next.
+void Spool::State::LastSnapshot() {
+  absl::MutexLock committing(&commit_mutex);
+  if (std::shared_ptr<const Snapshot> taken = TakeSnapshot(); taken != nullptr)
+    disk->WriteSnapshot(std::move(taken)).IgnoreError();  // The one before goes on to count.
+}
+
 absl::Status Spool::State::Commit() {
   absl::MutexLock committing(&commit_mutex);
   const absl::Duration begin = clock.Elapsed();
+  MarkRun();
   for (AppendBuffer::Chunk& chunk : buffer.Take())
     pending.push_back(std::make_shared<const Block>(chunk.position, std::move(chunk.plaintext), pool));
   if (pending.empty()) return absl::OkStatus();
-  absl::Status written = disk->Write(pending);
+  absl::Status written = disk->Write(pending, [this] { return TakeSnapshot(); });
   if (written.ok())
     Publish(clock.Elapsed() - begin);
   else
@@ -210,6 +266,7 @@ void Spool::Stop() {
     state_->stopping = true;
   }
   state_->thread.join();
+  state_->LastSnapshot();
 }
 
 absl::StatusOr<std::shared_ptr<const Block>> Spool::Read(uint64_t position, absl::Duration timeout) {
@@ -233,7 +290,21 @@ absl::StatusOr<std::shared_ptr<const Block>> Spool::Read(uint64_t position, absl
   }
 }
 
+void Spool::SetSnapshotSource(SnapshotSource* source) {
+  absl::MutexLock lock(&state_->source_mutex);
+  state_->source = source;
+  state_->had_source = state_->had_source || source != nullptr;
+}
+
+std::shared_ptr<const Snapshot> Spool::snapshot() const { return state_->disk->snapshot(); }
+
 uint64_t Spool::Oldest() const {
+  if (const auto snapshot = state_->disk->snapshot())
+    return std::max(snapshot->oldest_needed, state_->disk->first_position());
+  {
+    absl::MutexLock lock(&state_->source_mutex);
+    if (state_->had_source) return state_->disk->first_position();  // Nothing can go yet.
+  }
   absl::MutexLock lock(&state_->tail_mutex);
   return std::max(state_->position_trimmed, state_->disk->first_position());
 }
@@ -242,9 +313,14 @@ absl::Status Spool::Trim(uint64_t position) {
   State& state = *state_;
   {
     absl::MutexLock lock(&state.tail_mutex);
-    position = std::min(position, state.position_durable);
-    state.position_trimmed = std::max(state.position_trimmed, position);
+    position = std::max(state.position_trimmed, std::min(position, state.position_durable));
+    state.position_trimmed = position;
     state.DropRead(position);
+  }
+  TURRET_RETURN_IF_ERROR(state.SnapshotForTrim(position));
+  {
+    absl::MutexLock lock(&state.source_mutex);
+    if (state.had_source && state.disk->snapshot() == nullptr) return absl::OkStatus();
   }
   const absl::Status trimmed = state.disk->Trim(position);
   state.buffer.SetRoom(state.RoomBytes());

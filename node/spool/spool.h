@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "node/spool/block.h"
+#include "node/spool/snapshot.h"
 #include "storage/base/clock.h"
 #include "storage/base/file.h"
 #include "storage/base/random.h"
@@ -47,7 +48,8 @@ struct SpoolStats {
 /// Threading: every method from any thread. `environment`, `clock` and `random` must outlive it.
 class Spool {
  public:
-  /// Opens the directory. Extents of an earlier process are kept untouched and read first: a reader begins at the
+  /// Opens the directory. If there was a process before, a run-started record is the first that this one appends.
+  /// Extents of an earlier process are kept untouched and read first: a reader begins at the
   /// oldest record not yet trimmed. `key` opens and seals; the new process writes new extents only, each under a
   /// fresh extent key that is wrapped under `key`. An old extent that does not open with `key` is moved aside as
   /// *.unopened, never deleted, and counted in Stats(): the caller alarms, and records on. A torn tail ends its
@@ -76,14 +78,22 @@ class Spool {
   void Start();
   void Stop();
 
+  /// From now on `source` says what is to be remembered: each new extent begins with a snapshot, and only what the last
+  /// durable one does not need is trimmed. Null pointer: nobody does, the last one goes on to count; on return the one
+  /// before is not called any more.
+  void SetSnapshotSource(SnapshotSource* source);
+  /// The last durable one; after Open, what an earlier process left. Null pointer: none.
+  std::shared_ptr<const Snapshot> snapshot() const;
+
   /// The committed block that `position` lies in, or the next one behind it; waits up to `timeout`, null pointer
   /// then. A reader goes on at the block's end_position(). One reader at a time. Errors: DataLoss, once for each block
   /// on disk that does not open: calling again goes on behind it.
   absl::StatusOr<std::shared_ptr<const Block>> Read(uint64_t position, absl::Duration timeout);
   /// First position that a new reader starts at.
   uint64_t Oldest() const;
-  /// Everything below `position` is acknowledged by the coordinator: extents that hold nothing else are removed. After
-  /// a restart reading begins at an extent's start, so also with some records that were trimmed.
+  /// Everything below `position` is acknowledged by the coordinator: extents that hold nothing else are removed, as far
+  /// as a snapshot allows, which is taken if it helps. After a restart reading begins where the snapshot says, else at
+  /// an extent's start; so also with some records that were trimmed.
   [[nodiscard]] absl::Status Trim(uint64_t position);
 
   SpoolStats Stats() const;

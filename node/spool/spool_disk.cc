@@ -18,15 +18,17 @@ absl::StatusOr<std::unique_ptr<SpoolDisk>> SpoolDisk::Open(const Options& option
   TURRET_RETURN_IF_ERROR(environment.CreateDirectories(options.directory));
   TURRET_RETURN_IF_ERROR(disk->LoadExtents());
   TURRET_RETURN_IF_ERROR(disk->SettleOldExtents());
-  std::map<uint64_t, Extent> created;
-  TURRET_RETURN_IF_ERROR(disk->NewExtent(disk->next_position_, 0, created));
+  TURRET_RETURN_IF_ERROR(disk->LoadSnapshot());
+  Touched created;
+  TURRET_RETURN_IF_ERROR(disk->NewExtent(disk->next_position_, 0, disk->snapshot(), created));
+  TURRET_RETURN_IF_ERROR(disk->writer_->Sync());
   absl::MutexLock lock(&disk->mutex_);
   for (auto it = disk->extents_.begin(); it != disk->extents_.end();) {
     // What was never written to says nothing any more, now that the new extent holds the position.
     if (it->second.empty()) TURRET_RETURN_IF_ERROR(environment.Remove(it->second.path));
     it = it->second.empty() ? disk->extents_.erase(it) : std::next(it);
   }
-  disk->extents_.merge(created);
+  disk->extents_.merge(created.extents);
   return disk;
 }
 
@@ -113,64 +115,115 @@ absl::Status SpoolDisk::VerifyLast(Extent& extent) {
   return absl::OkStatus();
 }
 
+// The newest that is whole.
+absl::Status SpoolDisk::LoadSnapshot() {
+  absl::MutexLock lock(&mutex_);
+  for (auto it = extents_.rbegin(); it != extents_.rend(); ++it) {
+    std::vector<uint64_t>& offsets = it->second.snapshots;
+    for (; !offsets.empty() && snapshot_ == nullptr; offsets.pop_back()) {
+      absl::StatusOr<Snapshot> snapshot = ReadSnapshot(environment_, it->second, offsets.back());
+      if (absl::IsDataLoss(snapshot.status())) continue;
+      TURRET_RETURN_IF_ERROR(snapshot.status());
+      snapshot_ = std::make_shared<const Snapshot>(*std::move(snapshot));
+    }
+    offsets.clear();
+  }
+  return absl::OkStatus();
+}
+
+std::shared_ptr<const Snapshot> SpoolDisk::snapshot() const {
+  absl::MutexLock lock(&mutex_);
+  return snapshot_;
+}
+
 absl::Status SpoolDisk::NewExtent(uint64_t first_position, uint64_t bytes_min,
-                                  std::map<uint64_t, Extent>& touched) {
+                                  std::shared_ptr<const Snapshot> snapshot, Touched& touched) {
   const uint64_t used = bytes_used();
   const uint64_t left = options_.bytes_max > used ? options_.bytes_max - used : 0;
   const uint64_t bytes = std::max(std::min(options_.extent_bytes, left), bytes_min + kExtentHeaderBytes);
   const uint64_t number = next_number_++;
   // Noted first: after an error there may be a file.
-  touched[number] = Extent{.path = JoinPath(options_.directory, ExtentName(number)),
-                           .number = number,
-                           .first_position = first_position,
-                           .end_position = first_position};
+  touched.extents[number] = Extent{.path = JoinPath(options_.directory, ExtentName(number)),
+                                   .number = number,
+                                   .first_position = first_position,
+                                   .end_position = first_position};
   TURRET_ASSIGN_OR_RETURN(writer_, ExtentWriter::Create(environment_, options_.directory, number,
                                                         first_position, bytes, key_, random_));
-  touched[number] = writer_->extent();
+  if (snapshot != nullptr) {
+    TURRET_RETURN_IF_ERROR(writer_->Append(*snapshot));
+    touched.snapshot = std::move(snapshot);
+  }
+  touched.extents[number] = writer_->extent();
   return absl::OkStatus();
 }
 
-absl::Status SpoolDisk::TryWrite(std::span<const std::shared_ptr<const Block>> blocks,
-                                 std::map<uint64_t, Extent>& touched) {
+absl::Status SpoolDisk::TryWrite(std::span<const std::shared_ptr<const Block>> blocks, SnapshotTaker take,
+                                 Touched& touched) {
   for (const auto& block : blocks) {
     if (writer_.has_value() && !writer_->Fits(*block)) {
       TURRET_RETURN_IF_ERROR(writer_->Sync());
       TURRET_RETURN_IF_ERROR(writer_->Close());
       writer_.reset();
     }
-    if (!writer_.has_value())
-      TURRET_RETURN_IF_ERROR(
-          NewExtent(block->position(), block->plaintext().size() + kFrameOverheadBytes, touched));
+    if (!writer_.has_value()) {
+      std::shared_ptr<const Snapshot> taken = take();
+      if (taken == nullptr) taken = snapshot();
+      TURRET_RETURN_IF_ERROR(NewExtent(block->position(), block->plaintext().size() + kFrameOverheadBytes,
+                                       std::move(taken), touched));
+    }
     TURRET_RETURN_IF_ERROR(writer_->Append(*block));
-    touched[writer_->extent().number] = writer_->extent();
+    touched.extents[writer_->extent().number] = writer_->extent();
   }
   return writer_->Sync();
 }
 
-absl::Status SpoolDisk::Write(std::span<const std::shared_ptr<const Block>> blocks) {
+absl::Status SpoolDisk::Write(std::span<const std::shared_ptr<const Block>> blocks, SnapshotTaker take) {
   if (blocks.empty()) return absl::OkStatus();
-  std::map<uint64_t, Extent> touched;
-  absl::Status written = TryWrite(blocks, touched);
+  Touched touched;
+  absl::Status written = TryWrite(blocks, take, touched);
   if (!written.ok()) {
     Abandon(touched);
-    touched.clear();
-    written = TryWrite(blocks, touched);
+    touched = {};
+    written = TryWrite(blocks, take, touched);
   }
   if (!written.ok()) {
     Abandon(touched);
     return written;
   }
-  absl::MutexLock lock(&mutex_);
-  for (const auto& [number, extent] : touched) extents_[number] = extent;
+  Settle(touched);
   next_position_ = blocks.back()->end_position();
   return absl::OkStatus();
 }
 
+absl::Status SpoolDisk::WriteSnapshot(std::shared_ptr<const Snapshot> snapshot) {
+  Touched touched;
+  absl::Status written;
+  if (!writer_.has_value()) {
+    written = NewExtent(next_position_, 0, std::move(snapshot), touched);
+  } else {
+    written = writer_->Append(*snapshot);
+    touched = {{{writer_->extent().number, writer_->extent()}}, std::move(snapshot)};
+  }
+  if (written.ok()) written = writer_->Sync();
+  if (!written.ok()) {
+    Abandon(touched);
+    return written;
+  }
+  Settle(touched);
+  return absl::OkStatus();
+}
+
+void SpoolDisk::Settle(const Touched& touched) {
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [number, extent] : touched.extents) extents_[number] = extent;
+  if (touched.snapshot != nullptr) snapshot_ = touched.snapshot;
+}
+
 // The extents that this write made hold nothing that was ever said to be durable.
-void SpoolDisk::Abandon(const std::map<uint64_t, Extent>& touched) {
+void SpoolDisk::Abandon(const Touched& touched) {
   writer_.reset();
   absl::MutexLock lock(&mutex_);
-  for (const auto& [number, extent] : touched)
+  for (const auto& [number, extent] : touched.extents)
     if (!extents_.contains(number))
       environment_.Remove(extent.path).IgnoreError();  // The disk is broken anyway.
 }
@@ -214,6 +267,7 @@ absl::Status SpoolDisk::Lost(uint64_t begin, uint64_t end, absl::Status why) {
 
 absl::Status SpoolDisk::Trim(uint64_t position) {
   absl::MutexLock trimming(&trim_mutex_);
+  if (const auto counts = snapshot()) position = std::min(position, counts->oldest_needed);
   // The last one stays: it is written to, and it tells the next process where positions go on.
   while (const std::optional<Extent> oldest = OldestBut1()) {
     if (oldest->end_position > position) break;
@@ -222,6 +276,11 @@ absl::Status SpoolDisk::Trim(uint64_t position) {
     extents_.erase(oldest->number);
   }
   return absl::OkStatus();
+}
+
+bool SpoolDisk::WouldTrim(uint64_t oldest_needed) const {
+  const std::optional<Extent> oldest = OldestBut1();
+  return oldest.has_value() && oldest->end_position <= oldest_needed;
 }
 
 std::optional<Extent> SpoolDisk::OldestBut1() const {

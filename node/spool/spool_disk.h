@@ -11,6 +11,7 @@
 
 #include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "node/spool/block.h"
@@ -21,7 +22,11 @@
 
 namespace turret::node {
 
-/// Threading: one writer calls Write, one reader calls Read, both at once; all else from any thread.
+/// Gives a snapshot to begin an extent with; null pointer: the last one goes on to count.
+using SnapshotTaker = absl::FunctionRef<std::shared_ptr<const Snapshot>()>;
+
+/// Threading: one writer calls Write and WriteSnapshot, one reader calls Read, both at once; all else from
+/// any thread.
 class SpoolDisk {
  public:
   struct Options {
@@ -37,14 +42,21 @@ class SpoolDisk {
   /// Writes and syncs the blocks, which follow what was written before; durable and readable on return. A
   /// failed extent is left as it is, and all of `blocks` goes into a new one, once. After an error none of
   /// them counts.
-  [[nodiscard]] absl::Status Write(std::span<const std::shared_ptr<const Block>> blocks);
+  [[nodiscard]] absl::Status Write(std::span<const std::shared_ptr<const Block>> blocks, SnapshotTaker take);
+  /// Writes and syncs it where the next block would go. After an error the one before counts.
+  [[nodiscard]] absl::Status WriteSnapshot(std::shared_ptr<const Snapshot> snapshot);
+  /// The last that is durable; null pointer: none.
+  std::shared_ptr<const Snapshot> snapshot() const;
 
   /// The block that `position` lies in, or the next behind it; null pointer when there is none. Errors:
   /// DataLoss, once for each block that does not open.
   absl::StatusOr<std::shared_ptr<const Block>> Read(uint64_t position);
 
-  /// Removes the extents that hold nothing from `position` on, but not the one that is written to.
+  /// Removes the extents that hold nothing from `position` on, nor from what the snapshot needs; not the one
+  /// that is written to.
   [[nodiscard]] absl::Status Trim(uint64_t position);
+  /// Whether Trim would remove one, if a snapshot needed `oldest_needed` only.
+  bool WouldTrim(uint64_t oldest_needed) const;
 
   uint64_t first_position() const;
   uint64_t end_position() const;
@@ -62,10 +74,18 @@ class SpoolDisk {
   void SkipPositionsOf(const std::string& path);
   absl::Status SettleOldExtents();
   absl::Status VerifyLast(Extent& extent);
-  absl::Status NewExtent(uint64_t first_position, uint64_t bytes_min, std::map<uint64_t, Extent>& touched);
-  absl::Status TryWrite(std::span<const std::shared_ptr<const Block>> blocks,
-                        std::map<uint64_t, Extent>& touched);
-  void Abandon(const std::map<uint64_t, Extent>& touched);
+  // What a write made; it counts only once all of it is durable.
+  struct Touched {
+    std::map<uint64_t, Extent> extents;
+    std::shared_ptr<const Snapshot> snapshot;  // Null pointer: no other than before.
+  };
+  absl::Status LoadSnapshot();
+  absl::Status NewExtent(uint64_t first_position, uint64_t bytes_min,
+                         std::shared_ptr<const Snapshot> snapshot, Touched& touched);
+  absl::Status TryWrite(std::span<const std::shared_ptr<const Block>> blocks, SnapshotTaker take,
+                        Touched& touched);
+  void Settle(const Touched& touched);
+  void Abandon(const Touched& touched);
   absl::Status Lost(uint64_t begin, uint64_t end, absl::Status why);
   std::optional<Extent> ExtentFrom(uint64_t position) const;
   std::optional<Extent> OldestBut1() const;
@@ -90,6 +110,7 @@ class SpoolDisk {
   mutable absl::Mutex mutex_;
   std::map<uint64_t, Extent> extents_ ABSL_GUARDED_BY(mutex_);  // By number: durable, and without overlaps.
   uint64_t bytes_unreadable_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::shared_ptr<const Snapshot> snapshot_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace turret::node

@@ -1,0 +1,258 @@
+#include "tests/support/memory_disk.h"
+
+#include <algorithm>
+
+#include "storage/base/status.h"
+
+namespace turret::test {
+namespace {
+
+constexpr size_t kSectorBytes = 512;
+
+uint64_t Below(Random& random, uint64_t bound) {
+  std::array<uint8_t, 8> raw;
+  random.Fill(raw);
+  return LoadU64(raw) % bound;
+}
+
+absl::Status Missing(const std::string& path) { return absl::NotFoundError(path + ": no such file"); }
+
+}  // namespace
+
+class MemoryDisk::File final : public AppendFile {
+ public:
+  File(MemoryDisk& disk, std::shared_ptr<Node> node, size_t size)
+      : disk_(disk), node_(std::move(node)), size_(size) {}
+
+  absl::Status Append(Bytes bytes) override {
+    absl::MutexLock lock(&disk_.mutex_);
+    const absl::Status fault = disk_.Do(Operation::kWrite);
+    if (!fault.ok()) bytes = bytes.first(bytes.size() / 2);
+    if (node_->bytes.size() < size_ + bytes.size()) node_->bytes.resize(size_ + bytes.size());
+    std::ranges::copy(bytes, node_->bytes.begin() + static_cast<std::ptrdiff_t>(size_));
+    size_ += bytes.size();
+    return fault;
+  }
+  absl::Status Sync() override {
+    absl::MutexLock lock(&disk_.mutex_);
+    return disk_.SyncNode(*node_);
+  }
+  uint64_t size_bytes() const override { return size_; }
+  absl::Status Close() override {
+    absl::MutexLock lock(&disk_.mutex_);
+    node_->bytes.resize(size_);
+    return absl::OkStatus();
+  }
+
+ private:
+  MemoryDisk& disk_;
+  const std::shared_ptr<Node> node_;
+  size_t size_;
+};
+
+class MemoryDisk::Reader final : public ReadFile {
+ public:
+  Reader(MemoryDisk& disk, std::shared_ptr<Node> node) : disk_(disk), node_(std::move(node)) {}
+  absl::StatusOr<Buffer> ReadAt(uint64_t offset, size_t bytes) const override {
+    absl::MutexLock lock(&disk_.mutex_);
+    TURRET_RETURN_IF_ERROR(disk_.Do(Operation::kRead));
+    const Bytes all(node_->bytes);
+    if (offset >= all.size()) return Buffer();
+    return ToBuffer(all.subspan(offset, std::min<uint64_t>(bytes, all.size() - offset)));
+  }
+  absl::StatusOr<uint64_t> SizeBytes() const override {
+    absl::MutexLock lock(&disk_.mutex_);
+    return node_->bytes.size();
+  }
+
+ private:
+  MemoryDisk& disk_;
+  const std::shared_ptr<Node> node_;
+};
+
+void MemoryDisk::FailNth(Operation operation, uint64_t nth) {
+  absl::MutexLock lock(&mutex_);
+  fail_at_[operation] = counts_[operation] + nth;
+}
+
+void MemoryDisk::Repair() {
+  absl::MutexLock lock(&mutex_);
+  fail_at_.clear();
+}
+
+uint64_t MemoryDisk::count(Operation operation) const {
+  absl::MutexLock lock(&mutex_);
+  const auto found = counts_.find(operation);
+  return found == counts_.end() ? 0 : found->second;
+}
+
+absl::Status MemoryDisk::Do(Operation operation) {
+  const uint64_t nth = ++counts_[operation];
+  const auto found = fail_at_.find(operation);
+  if (found == fail_at_.end() || found->second != nth) return absl::OkStatus();
+  return absl::InternalError("injected: Input/output error");
+}
+
+// What a failed sync did not write is never written by a later one.
+absl::Status MemoryDisk::SyncNode(Node& node) {
+  const absl::Status fault = Do(Operation::kSync);
+  node.sync_failed = node.sync_failed || !fault.ok();
+  if (!node.sync_failed) node.synced = node.bytes;
+  return fault;
+}
+
+void MemoryDisk::PowerCut(Random& random) {
+  absl::MutexLock lock(&mutex_);
+  SettleNames(Below(random, changes_.size() + 1));
+  changes_.clear();
+  names_ = synced_names_;
+  for (auto& [path, node] : names_) {
+    Node& kept = *(node = std::make_shared<Node>(*node));
+    const size_t size = std::max(kept.bytes.size(), kept.synced.size());
+    kept.bytes.resize(size);
+    kept.synced.resize(size);
+    for (size_t at = 0; at < size; at += kSectorBytes) {
+      const size_t end = std::min(size, at + kSectorBytes);
+      if (!kept.sync_failed && Below(random, 4) != 0)
+        std::copy(kept.bytes.begin() + static_cast<std::ptrdiff_t>(at),
+                  kept.bytes.begin() + static_cast<std::ptrdiff_t>(end),
+                  kept.synced.begin() + static_cast<std::ptrdiff_t>(at));
+    }
+    kept.bytes = kept.synced;
+    kept.sync_failed = false;
+  }
+  synced_names_ = names_;
+  fail_at_.clear();
+}
+
+void MemoryDisk::Set(const std::string& path, std::shared_ptr<Node> node) {
+  changes_.push_back({path, node});
+  if (node == nullptr)
+    names_.erase(path);
+  else
+    names_[path] = std::move(node);
+}
+
+void MemoryDisk::SettleNames(size_t changes) {
+  for (size_t i = 0; i < changes; ++i) {
+    if (changes_[i].node == nullptr)
+      synced_names_.erase(changes_[i].path);
+    else
+      synced_names_[changes_[i].path] = changes_[i].node;
+  }
+}
+
+absl::StatusOr<std::unique_ptr<AppendFile>> MemoryDisk::CreateForAppend(const std::string& path) {
+  return CreatePreallocated(path, 0);
+}
+
+absl::StatusOr<std::unique_ptr<AppendFile>> MemoryDisk::CreatePreallocated(const std::string& path,
+                                                                           uint64_t bytes) {
+  absl::MutexLock lock(&mutex_);
+  TURRET_RETURN_IF_ERROR(Do(Operation::kCreate));
+  if (names_.contains(path)) return absl::AlreadyExistsError(path);
+  auto node = std::make_shared<Node>();
+  node->bytes.resize(bytes);
+  Set(path, node);
+  return std::make_unique<File>(*this, node, 0);
+}
+
+absl::StatusOr<std::unique_ptr<AppendFile>> MemoryDisk::OpenForAppend(const std::string& path) {
+  absl::MutexLock lock(&mutex_);
+  TURRET_RETURN_IF_ERROR(Do(Operation::kCreate));
+  const auto found = names_.find(path);
+  if (found == names_.end()) return Missing(path);
+  return std::make_unique<File>(*this, found->second, found->second->bytes.size());
+}
+
+absl::StatusOr<std::unique_ptr<ReadFile>> MemoryDisk::OpenForRead(const std::string& path) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = names_.find(path);
+  if (found == names_.end()) return Missing(path);
+  return std::make_unique<Reader>(*this, found->second);
+}
+
+absl::StatusOr<Buffer> MemoryDisk::ReadAll(const std::string& path) {
+  absl::MutexLock lock(&mutex_);
+  TURRET_RETURN_IF_ERROR(Do(Operation::kRead));
+  const auto found = names_.find(path);
+  if (found == names_.end()) return Missing(path);
+  return found->second->bytes;
+}
+
+absl::Status MemoryDisk::WriteAtomically(const std::string& path, Bytes bytes) {
+  absl::MutexLock lock(&mutex_);
+  for (const Operation step : {Operation::kWrite, Operation::kSync, Operation::kRename})
+    TURRET_RETURN_IF_ERROR(Do(step));
+  auto node = std::make_shared<Node>();
+  node->bytes = node->synced = ToBuffer(bytes);
+  Set(path, std::move(node));
+  SettleNames(changes_.size());
+  changes_.clear();
+  return absl::OkStatus();
+}
+
+absl::Status MemoryDisk::CreateDirectories(const std::string&) { return absl::OkStatus(); }
+
+absl::Status MemoryDisk::SyncDirectory(const std::string&) {
+  absl::MutexLock lock(&mutex_);
+  TURRET_RETURN_IF_ERROR(Do(Operation::kSyncDirectory));
+  SettleNames(changes_.size());
+  changes_.clear();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> MemoryDisk::List(const std::string& directory) {
+  absl::MutexLock lock(&mutex_);
+  std::vector<std::string> listed;
+  for (const auto& [path, node] : names_)
+    if (DirectoryOf(path) == directory) listed.push_back(path.substr(directory.size() + 1));
+  return listed;
+}
+
+bool MemoryDisk::Exists(const std::string& path) {
+  absl::MutexLock lock(&mutex_);
+  return names_.contains(path);
+}
+
+absl::Status MemoryDisk::Remove(const std::string& path) {
+  absl::MutexLock lock(&mutex_);
+  TURRET_RETURN_IF_ERROR(Do(Operation::kRemove));
+  if (!names_.contains(path)) return Missing(path);
+  Set(path, nullptr);
+  return absl::OkStatus();
+}
+
+absl::Status MemoryDisk::Rename(const std::string& from, const std::string& to) {
+  absl::MutexLock lock(&mutex_);
+  TURRET_RETURN_IF_ERROR(Do(Operation::kRename));
+  const auto found = names_.find(from);
+  if (found == names_.end()) return Missing(from);
+  const std::shared_ptr<Node> node = found->second;
+  Set(from, nullptr);
+  Set(to, node);
+  SettleNames(changes_.size());
+  changes_.clear();
+  return absl::OkStatus();
+}
+
+// What a failed sync lost is gone from the cache as well: later writes and syncs are good again.
+absl::Status MemoryDisk::SyncAndForget(const std::string& path) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = names_.find(path);
+  if (found == names_.end()) return Missing(path);
+  Node& node = *found->second;
+  const absl::Status synced = SyncNode(node);
+  node.synced.resize(std::max(node.synced.size(), node.bytes.size()));
+  node.bytes = node.synced;
+  node.sync_failed = false;
+  return synced;
+}
+
+absl::Status MemoryDisk::Protect(const std::string&, Protection) {
+  return absl::UnimplementedError("memory has no flags");
+}
+
+absl::StatusOr<Protection> MemoryDisk::ReadProtection(const std::string&) { return Protection::kNone; }
+
+}  // namespace turret::test

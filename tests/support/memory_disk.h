@@ -1,0 +1,77 @@
+// A disk in memory: as fast as a test of ten thousand crashes needs, and as bad as a disk may be. A power cut
+// keeps what was synced, of the rest some beginning with holes in it, and of the directory's changes since
+// its last sync the first few, in their order, as a journaling file system does.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "storage/base/file.h"
+#include "storage/base/random.h"
+
+namespace turret::test {
+
+/// Thread-safe. Knows one level of folders only; no protection.
+class MemoryDisk final : public Environment {
+ public:
+  enum class Operation { kCreate, kWrite, kSync, kSyncDirectory, kRename, kRemove, kRead };
+  static constexpr int kOperations = 7;
+
+  /// The `nth` operation from now (1: the next one) fails once. Of a failing write half of the bytes are
+  /// there; what a failing sync did not write is gone from the disk, whatever the page cache says.
+  void FailNth(Operation operation, uint64_t nth);
+  void Repair();
+  uint64_t count(Operation operation) const;
+  /// Files opened before must not be used again.
+  void PowerCut(Random& random);
+
+  absl::StatusOr<std::unique_ptr<AppendFile>> CreateForAppend(const std::string& path) override;
+  absl::StatusOr<std::unique_ptr<AppendFile>> CreatePreallocated(const std::string& path,
+                                                                 uint64_t bytes) override;
+  absl::StatusOr<std::unique_ptr<AppendFile>> OpenForAppend(const std::string& path) override;
+  absl::StatusOr<std::unique_ptr<ReadFile>> OpenForRead(const std::string& path) override;
+  absl::StatusOr<Buffer> ReadAll(const std::string& path) override;
+  absl::Status WriteAtomically(const std::string& path, Bytes bytes) override;
+  absl::Status CreateDirectories(const std::string& path) override;
+  absl::Status SyncDirectory(const std::string& path) override;
+  absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override;
+  bool Exists(const std::string& path) override;
+  absl::Status Remove(const std::string& path) override;
+  absl::Status Rename(const std::string& from, const std::string& to) override;
+  absl::Status SyncAndForget(const std::string& path) override;
+  absl::Status Protect(const std::string& path, Protection protection) override;
+  absl::StatusOr<Protection> ReadProtection(const std::string& path) override;
+
+ private:
+  struct Node {
+    Buffer bytes;   // As the page cache has it.
+    Buffer synced;  // As the disk has it.
+    bool sync_failed = false;
+  };
+  using Names = std::map<std::string, std::shared_ptr<Node>>;
+  struct Change {
+    std::string path;
+    std::shared_ptr<Node> node;  // Null pointer: removed.
+  };
+  class File;
+  class Reader;
+
+  absl::Status Do(Operation operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status SyncNode(Node& node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Set(const std::string& path, std::shared_ptr<Node> node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SettleNames(size_t changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  mutable absl::Mutex mutex_;
+  Names names_ ABSL_GUARDED_BY(mutex_);
+  Names synced_names_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Change> changes_ ABSL_GUARDED_BY(mutex_);  // Between the two.
+  std::map<Operation, uint64_t> counts_ ABSL_GUARDED_BY(mutex_);
+  std::map<Operation, uint64_t> fail_at_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace turret::test
