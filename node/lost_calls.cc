@@ -28,6 +28,13 @@ class OpenCalls final : public RecordVisitor {
     if (const auto stream = StreamId::FromProto(fact.stream_opened().stream_id()); stream.ok())
       call_of_[*stream] = call;
   }
+  // What began before the oldest record that is still there.
+  void OnCallState(v1::CallState state) override { open_[state.call_id()] = state.begin_utc_ns(); }
+  void OnStreamState(v1::StreamState state) override {
+    if (const auto stream = StreamId::FromProto(state.opened().stream_id()); stream.ok())
+      call_of_[*stream] = state.call_id();
+    Seen(state.call_id(), state.last_arrival_ns());
+  }
   const std::map<std::string, int64_t>& open() const { return open_; }
   bool HasEnd(const std::string& call) const { return ended_.contains(call); }
 
@@ -55,6 +62,8 @@ v1::Fact EndOf(const std::string& call_id, int64_t utc_ns, Random& random) {
 
 absl::StatusOr<int> EndLostCalls(Spool& spool, SessionJournal& journal, Random& random) {
   OpenCalls calls;
+  if (const auto snapshot = spool.snapshot())
+    for (const Buffer& part : snapshot->parts) TURRET_RETURN_IF_ERROR(Block(0, part).Visit(calls));
   const uint64_t end = spool.Stats().position_durable;
   for (uint64_t position = spool.Oldest(); position < end;) {
     const absl::StatusOr<std::shared_ptr<const Block>> block = spool.Read(position, absl::ZeroDuration());

@@ -14,7 +14,30 @@ namespace {
 constexpr int kRateHz = 8000;
 constexpr size_t kFrameSamples = 160;  // 20 ms.
 constexpr int kComplexity = 3;
-constexpr size_t kFrameBytesMax = 1275;  // RFC 6716.
+using FrameBytes = std::array<uint8_t, 1275>;  // RFC 6716.
+
+Bytes Encode(OpusEncoder* encoder, const int16_t* samples, FrameBytes& bytes) {
+  const opus_int32 size =
+      opus_encode(encoder, samples, kFrameSamples, bytes.data(), static_cast<opus_int32>(bytes.size()));
+  return Bytes(bytes).first(static_cast<size_t>(std::max<opus_int32>(size, 0)));
+}
+
+std::string PackSamples(const std::vector<int16_t>& samples) {
+  std::string bytes;
+  for (const int16_t sample : samples) {
+    bytes.push_back(static_cast<char>(static_cast<uint16_t>(sample) & 0xFFU));
+    bytes.push_back(static_cast<char>(static_cast<uint16_t>(sample) >> 8U));
+  }
+  return bytes;
+}
+
+std::vector<int16_t> UnpackSamples(const std::string& bytes) {
+  std::vector<int16_t> samples;
+  for (size_t i = 0; i + 1 < bytes.size(); i += 2)
+    samples.push_back(static_cast<int16_t>(static_cast<uint8_t>(bytes[i]) |
+                                           static_cast<uint16_t>(static_cast<uint8_t>(bytes[i + 1]) << 8U)));
+  return samples;
+}
 
 }  // namespace
 
@@ -55,6 +78,7 @@ void OpusRunEncoder::Feed(int64_t timestamp, const std::vector<int16_t>& samples
   }
   if (!running_) {
     running_ = first_of_run_ = true;
+    past_.clear();
     frame_timestamp_ = timestamp;
     opus_encoder_ctl(encoder_.get(), OPUS_RESET_STATE);
   }
@@ -79,12 +103,39 @@ void OpusRunEncoder::EmitWhole(Emit emit) {
 }
 
 void OpusRunEncoder::EmitFrame(const int16_t* samples, Emit emit) {
-  std::array<uint8_t, kFrameBytesMax> bytes;
-  const opus_int32 size = opus_encode(encoder_.get(), samples, kFrameSamples, bytes.data(), bytes.size());
-  const Bytes frame(bytes.data(), static_cast<size_t>(std::max<opus_int32>(size, 0)));
-  emit({frame_timestamp_, kFrameSamples, first_of_run_, frame});
+  FrameBytes bytes;
+  emit({frame_timestamp_, kFrameSamples, first_of_run_, Encode(encoder_.get(), samples, bytes)});
   first_of_run_ = false;
   frame_timestamp_ += kFrameSamples;
+  past_.insert(past_.end(), samples, samples + kFrameSamples);
+  if (past_.size() > kOpusPastFrames * kFrameSamples)
+    past_.erase(past_.begin(), past_.end() - static_cast<std::ptrdiff_t>(kOpusPastFrames * kFrameSamples));
+}
+
+void OpusRunEncoder::ForgetPast() {
+  if (!running_) return;
+  opus_encoder_ctl(encoder_.get(), OPUS_RESET_STATE);
+  FrameBytes unused;
+  for (size_t at = 0; at + kFrameSamples <= past_.size(); at += kFrameSamples)
+    Encode(encoder_.get(), past_.data() + at, unused);
+}
+
+v1::OpusRunState OpusRunEncoder::Save() const {
+  v1::OpusRunState state;
+  state.set_frame_timestamp(frame_timestamp_);
+  state.set_first_of_run(first_of_run_);
+  state.set_past(PackSamples(past_));
+  state.set_pending(PackSamples(pending_));
+  return state;
+}
+
+void OpusRunEncoder::Restore(const v1::OpusRunState& state) {
+  running_ = true;
+  frame_timestamp_ = state.frame_timestamp();
+  first_of_run_ = state.first_of_run();
+  past_ = UnpackSamples(state.past());
+  pending_ = UnpackSamples(state.pending());
+  ForgetPast();
 }
 
 }  // namespace turret::node

@@ -10,6 +10,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "storage/base/bytes.h"
+#include "turret/v1/spool.pb.h"
 
 struct OpusEncoder;
 
@@ -18,6 +19,8 @@ namespace turret::node {
 inline constexpr uint32_t kOpusBitrateDefault = 24'000;
 inline constexpr int64_t kOpusGapTicksMax =
     8000;  // A gap up to 1 s is fed as zeros; a longer one ends the run.
+/// Enough for an encoder and a decoder to agree again: 80 ms.
+inline constexpr size_t kOpusPastFrames = 4;
 
 /// For 8 kHz speech. Threading: one thread.
 class OpusRunEncoder {
@@ -37,6 +40,14 @@ class OpusRunEncoder {
   void Feed(int64_t timestamp, const std::vector<int16_t>& samples, Emit emit);
   /// Ends the run: pads the last frame, flushes the lookahead. The next Feed starts another.
   void EndRun(Emit emit);
+
+  /// From here on, of what was encoded only the last kOpusPastFrames count: who begins anew with these goes
+  /// on the same.
+  void ForgetPast();
+  bool running() const { return running_; }
+  /// Of a run that goes on, after ForgetPast; only the encoder's own fields are set.
+  v1::OpusRunState Save() const;
+  void Restore(const v1::OpusRunState& state);
 
   uint32_t pre_skip_samples() const { return pre_skip_samples_; }
   /// Samples that were fed and not yet emitted: less than a frame.
@@ -60,6 +71,7 @@ class OpusRunEncoder {
   bool first_of_run_ = false;
   int64_t frame_timestamp_ = 0;  // Of pending_[0].
   std::vector<int16_t> pending_;
+  std::vector<int16_t> past_;  // What was encoded last, in whole frames.
 };
 
 }  // namespace turret::node

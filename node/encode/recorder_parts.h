@@ -8,6 +8,7 @@
 #include "monitoring/metrics.h"
 #include "node/encode/item.h"
 #include "node/encode/pipeline.h"
+#include "node/encode/resume_points.h"
 #include "node/order/rtp.h"
 
 namespace turret::node {
@@ -42,6 +43,8 @@ struct RecorderParts {
   const IntakeKeys& keys;
   Random& random;
   int64_t reorder_window_ns;
+  ResumePoints* points = nullptr;          // Where calls and streams are remembered; null pointer: nowhere.
+  const int64_t* newest_utc_ns = nullptr;  // Of any record that was read so far, of whatever stream.
 };
 
 }  // namespace turret::node

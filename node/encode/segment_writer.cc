@@ -40,6 +40,8 @@ Digest DeriveSeed(const SecretKey& key, std::string_view use, const SegmentNames
   return HmacSha256(key.bytes(), message);
 }
 
+void WipeText(std::string& text) { Wipe({reinterpret_cast<uint8_t*>(text.data()), text.size()}); }
+
 bool SameMap(const TimeMapPiece& a, const TimeMapPiece& b) {
   return a.anchor_timestamp == b.anchor_timestamp && a.anchor_utc_ns == b.anchor_utc_ns &&
          a.drift_ppb == b.drift_ppb;
@@ -70,7 +72,8 @@ absl::StatusOr<SegmentWriter> SegmentWriter::Create(const SegmentWriterOptions& 
   return writer;
 }
 
-void SegmentWriter::Prepare(const OrderedPacket& packet, const PacketMedia& media, Done done) {
+void SegmentWriter::Prepare(const OrderedPacket& packet, const PacketMedia& media, const PayloadCodec& codec,
+                            Done done) {
   if (AtCut()) return;
   if (packet.timestamp - end_timestamp_ > kOpusGapTicksMax) EndRun();
   const int64_t seconds = media_ == v1::SegmentBody::OPUS ? kSegmentSecondsOpus : kSegmentSecondsExact;
@@ -78,7 +81,8 @@ void SegmentWriter::Prepare(const OrderedPacket& packet, const PacketMedia& medi
   const bool full = end_timestamp - first_timestamp_ > seconds * int64_t{clock_rate_hz_} ||
                     payload_bytes_ + packet.payload.size() > kSegmentMediaBytesMax ||
                     rows_.size() >= kSegmentPacketsMax;
-  if (full) Seal(done);
+  const bool as_opus = opus_ && codec.is_g711;
+  if (full) Cut(/*end_run=*/as_opus != (media_ == v1::SegmentBody::OPUS), done);
 }
 
 void SegmentWriter::Add(const OrderedPacket& packet, const Placed& placed, const PayloadCodec& codec,
@@ -90,6 +94,7 @@ void SegmentWriter::Add(const OrderedPacket& packet, const Placed& placed, const
     if (other_kind || placed.new_map || !SameMap(map, map_)) Cut(/*end_run=*/true, done);
   }
   if (AtCut()) Begin(packet, as_opus, codec, map);
+  KeepOpen(packet, placed, while_paused);
   rows_.push_back({.sequence = packet.sequence,
                    .timestamp = packet.timestamp,
                    .arrival_utc_ns = packet.arrival_utc_ns,
@@ -150,18 +155,70 @@ void SegmentWriter::Seal(Done done) {
   if (!sealed.ok()) std::abort();
   WrittenSegment written{.sequence = names_.sequence,
                          .sealed = *std::move(sealed),
-                         .position_oldest = OldestNeeded(),
+                         .position_oldest = position_oldest_,
                          .arrival_utc_ns_newest = arrival_newest_};
   names_.predecessor = SegmentHash(written.sealed);
   ++names_.sequence;
-  position_pending_ = opus_ && opus_->pending_samples() > 0 ? position_oldest_ : kNone;
   position_oldest_ = kNone;
   rows_.clear();
   frames_.clear();
   Wipe(media_bytes_);
   media_bytes_.clear();
   payload_bytes_ = 0;
+  ForgetOpen();
+  opus_at_cut_.reset();
+  if (opus_ && opus_->running()) {
+    opus_->ForgetPast();
+    opus_at_cut_ = opus_->Save();
+  }
   done(std::move(written));
+}
+
+void SegmentWriter::KeepOpen(const OrderedPacket& packet, const Placed& placed, bool while_paused) {
+  if (rows_.size() >= kOpenRememberedMax) return ForgetOpen();
+  v1::OpenPacket& open = open_.emplace_back();
+  open.set_sequence(packet.sequence);
+  open.set_timestamp(packet.timestamp);
+  open.set_arrival_utc_ns(packet.arrival_utc_ns);
+  open.set_position(packet.position);
+  open.set_payload_type(packet.payload_type);
+  open.set_marker(packet.marker);
+  open.set_payload(ToString(packet.payload));
+  open.set_end_timestamp(placed.end_timestamp);
+  open.set_while_paused(while_paused);
+}
+
+void SegmentWriter::ForgetOpen() {
+  for (v1::OpenPacket& open : open_) WipeText(*open.mutable_payload());
+  open_.clear();
+}
+
+v1::SegmentWriterState SegmentWriter::Save() const {
+  v1::SegmentWriterState state;
+  state.set_segments(names_.sequence);
+  if (names_.sequence > 0) state.set_last_segment_hash(ToString(names_.predecessor));
+  if (opus_at_cut_) *state.mutable_opus() = *opus_at_cut_;
+  state.mutable_open()->Assign(open_.begin(), open_.end());
+  return state;
+}
+
+void SegmentWriter::Restore(const v1::SegmentWriterState& state,
+                            absl::FunctionRef<const PayloadCodec&(uint8_t payload_type)> codec_of,
+                            const TimeMapPiece& map) {
+  if (opus_ && state.has_opus()) {
+    opus_->Restore(state.opus());
+    opus_at_cut_ = state.opus();
+  }
+  for (const v1::OpenPacket& open : state.open())
+    Add({.sequence = open.sequence(),
+         .timestamp = open.timestamp(),
+         .arrival_utc_ns = open.arrival_utc_ns(),
+         .position = open.position(),
+         .payload_type = static_cast<uint8_t>(open.payload_type()),
+         .marker = open.marker(),
+         .payload = AsBytes(open.payload())},
+        {.end_timestamp = open.end_timestamp()}, codec_of(static_cast<uint8_t>(open.payload_type())), map,
+        open.while_paused(), [](const WrittenSegment&) {});
 }
 
 v1::SegmentBody SegmentWriter::MakeBody() const {

@@ -3,7 +3,9 @@
 // What the recorder makes of a spool must not depend on how often it reads it: reading again after a crash
 // yields the same bytes, hashes and chain, and the archive answers "I have that". So a segment's opening and
 // salt come from a secret generator keyed by unit key, stream, sequence and the digest of all that goes into
-// the segment; two segments that differ in anything have different salts, and no nonce ever repeats.
+// the segment; two segments that differ in anything have different salts, and no nonce ever repeats. And
+// little of what came before a cut counts for what comes after, of an Opus encoder's past the last frames:
+// Save() tells it.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +24,7 @@
 #include "storage/base/secret.h"
 #include "storage/segment/segment.h"
 #include "storage/segment/segment_plaintext.h"
+#include "turret/v1/spool.pb.h"
 
 namespace turret::node {
 
@@ -29,6 +32,7 @@ inline constexpr int64_t kSegmentSecondsOpus = 10;
 inline constexpr int64_t kSegmentSecondsExact = 5;
 inline constexpr size_t kSegmentMediaBytesMax = 512 * 1024;
 inline constexpr size_t kSegmentPacketsMax = 9'000;
+inline constexpr size_t kOpenRememberedMax = 16;  // Packets.
 
 struct SegmentWriterOptions {
   SegmentNames names;  // Of the first segment.
@@ -59,7 +63,7 @@ class SegmentWriter {
 
   /// Before a packet is placed: ends the segment if the packet no longer fits, the run if it lies too far
   /// off. When AtCut() holds afterwards, the time map may be changed.
-  void Prepare(const OrderedPacket& packet, const PacketMedia& media, Done done);
+  void Prepare(const OrderedPacket& packet, const PacketMedia& media, const PayloadCodec& codec, Done done);
   /// One packet, in order. `map` is the time map in force; if it is another one than before, the segment is
   /// cut.
   void Add(const OrderedPacket& packet, const Placed& placed, const PayloadCodec& codec,
@@ -69,10 +73,20 @@ class SegmentWriter {
   /// True when the next packet begins a segment.
   bool AtCut() const { return rows_.empty() && frames_.empty(); }
 
+  /// Few packets are in the open segment, so that Save() is short.
+  bool rememberable() const { return rows_.size() == open_.size(); }
+  /// Another writer of the same names goes on from here and makes the same segments. Only when rememberable.
+  v1::SegmentWriterState Save() const;
+  /// On a writer that was made just now. `codec_of`: as was handed to Add; `map`: in force in the open
+  /// segment.
+  void Restore(const v1::SegmentWriterState& state,
+               absl::FunctionRef<const PayloadCodec&(uint8_t payload_type)> codec_of,
+               const TimeMapPiece& map);
+
   uint64_t segments() const { return names_.sequence; }           // Sealed so far.
   const Digest& last_hash() const { return names_.predecessor; }  // Zeros before the first.
   /// Oldest spool position that is in no sealed segment; UINT64_MAX: none.
-  uint64_t OldestNeeded() const { return std::min(position_oldest_, position_pending_); }
+  uint64_t OldestNeeded() const { return position_oldest_; }
 
  private:
   static constexpr uint64_t kNone = std::numeric_limits<uint64_t>::max();
@@ -80,6 +94,8 @@ class SegmentWriter {
 
   void Begin(const OrderedPacket& packet, bool as_opus, const PayloadCodec& codec, const TimeMapPiece& map);
   void EndRun();
+  void KeepOpen(const OrderedPacket& packet, const Placed& placed, bool while_paused);
+  void ForgetOpen();
   void TakeFrame(const OpusRunEncoder::Frame& frame);
   void Seal(Done done);
   v1::SegmentBody MakeBody() const;
@@ -107,7 +123,8 @@ class SegmentWriter {
   Digest payload_opening_{};
   std::optional<Sha256Stream> payload_hash_;
   uint64_t position_oldest_ = kNone;
-  uint64_t position_pending_ = kNone;  // Of packets whose last samples are still in the encoder.
+  std::optional<v1::OpusRunState> opus_at_cut_;  // Absent: no run went on over it.
+  std::vector<v1::OpenPacket> open_;             // Packets of the open segment, the first few.
   int64_t arrival_newest_ = 0;
   std::vector<int16_t> samples_;  // Scratch.
 };

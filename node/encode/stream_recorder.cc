@@ -48,14 +48,16 @@ absl::StatusOr<std::unique_ptr<StreamRecorder>> StreamRecorder::Create(const v1:
 }
 
 absl::StatusOr<std::unique_ptr<StreamRecorder::Source>> StreamRecorder::MakeSource(
-    uint32_t ssrc, const SourceAddress& address) const {
+    uint32_t ssrc, const SourceAddress& address, uint64_t segments, Digest last_hash) const {
   const size_t index = any_ ? sources_.size() : 0;
   const StreamId id = index == 0 ? id_ : DerivedStreamId(id_, index);
   TURRET_ASSIGN_OR_RETURN(const UnitId unit, UnitId::FromProto(opened_.unit_id()));
   const SegmentWriterOptions options{.names = {.ledger = parts_.keys.ledger(),
                                                .unit = unit,
                                                .stream = id,
-                                               .storage_class = opened_.storage_class()},
+                                               .sequence = segments,
+                                               .storage_class = opened_.storage_class(),
+                                               .predecessor = last_hash},
                                      .call = call_,
                                      .ssrc = ssrc,
                                      .clock_rate_hz = clock_rate_hz_,
@@ -76,12 +78,14 @@ absl::StatusOr<std::unique_ptr<StreamRecorder::Source>> StreamRecorder::MakeSour
 }
 
 void StreamRecorder::OnDatagram(uint64_t position, const Datagram& datagram) {
+  if (!BeginRecord(position)) return;
   if (const std::optional<Discard> reason = CheckRtp(datagram.bytes)) return Drop(*reason);
   const RtpPacket packet = ReadRtp(datagram.bytes);
   const int64_t arrival_ns = datagram.arrival_utc_ns;
   Source* const source = FindOrOpen(position, packet, datagram);
   if (source == nullptr) return Drop(Discard::kTooManySources);
-  if (!source->idle && arrival_ns - source->last_arrival_ns >= kIdleNs) GoIdle(*source);
+  for (const std::unique_ptr<Source>& each : sources_)
+    if (!each->idle && arrival_ns - each->last_arrival_ns >= kIdleNs) GoIdle(*each);
   source->idle = false;
   source->last_arrival_ns = std::max(source->last_arrival_ns, arrival_ns);
   last_arrival_ns_ = std::max(last_arrival_ns_, arrival_ns);
@@ -92,9 +96,11 @@ void StreamRecorder::OnDatagram(uint64_t position, const Datagram& datagram) {
   Count(*source);
   if (const auto since = books_.paused_since(); since && arrival_ns > *since + kInFlightNs)
     Flag(position, v1::CALL_FLAG_MEDIA_WHILE_PAUSED, arrival_ns);
-  if (arrival_ns < settle_next_ns_) return;
-  settle_next_ns_ = arrival_ns + kSettleNs;
-  Settle(position, arrival_ns - kSettleNs);
+  if (arrival_ns >= settle_next_ns_) {
+    settle_next_ns_ = arrival_ns + kSettleNs;
+    Settle(position, arrival_ns - kSettleNs);
+  }
+  RememberIfDue(position, arrival_ns);
 }
 
 // Malformed datagrams tell no source: they count with the first.
@@ -141,7 +147,7 @@ void StreamRecorder::Place(Source& source, const OrderedPacket& packet) {
   const PayloadCodec& codec = CodecFor(packet.payload_type);
   const PacketMedia media = MediaOf(codec, packet.payload);
   const auto done = [&](WrittenSegment written) { EmitSegment(source, std::move(written)); };
-  source.writer.Prepare(packet, media, done);
+  source.writer.Prepare(packet, media, codec, done);
   if (source.writer.AtCut()) source.finder.Refit();
   const Placed placed = source.finder.Add(packet, media);
   if (placed.hole) books_.AddHole(source.index, *placed.hole);
@@ -178,15 +184,21 @@ void StreamRecorder::Count(Source& source) {
   source.tally = now;
 }
 
-void StreamRecorder::GoIdle(Source& source) {
+void StreamRecorder::Flush(Source& source) {
   source.reorder.Flush([&](const OrderedPacket& ordered) { Place(source, ordered); });
   Count(source);
+}
+
+void StreamRecorder::GoIdle(Source& source) {
+  Flush(source);
   source.writer.Cut(/*end_run=*/true,
                     [&](WrittenSegment written) { EmitSegment(source, std::move(written)); });
   source.idle = true;
+  if (AllAtCut()) open_since_ns_ = 0;
 }
 
 void StreamRecorder::OnPauseChanged(uint64_t position, bool paused, int64_t utc_ns) {
+  if (!BeginRecord(position)) return;
   if (paused) {
     books_.PauseBegan(utc_ns);
   } else if (const auto pause = books_.PauseEnded(utc_ns)) {
@@ -194,9 +206,13 @@ void StreamRecorder::OnPauseChanged(uint64_t position, bool paused, int64_t utc_
   }
 }
 
-void StreamRecorder::OnTime(int64_t now_utc_ns) {
-  for (const std::unique_ptr<Source>& source : sources_)
+void StreamRecorder::OnTime(int64_t now_utc_ns, uint64_t position) {
+  bool idle = true;
+  for (const std::unique_ptr<Source>& source : sources_) {
     if (!source->idle && now_utc_ns - source->last_arrival_ns >= kIdleNs + kIdleSlackNs) GoIdle(*source);
+    idle = idle && source->idle;
+  }
+  if (idle && changed_) Remember(position);
 }
 
 void StreamRecorder::Finish(uint64_t position, int64_t end_utc_ns, v1::CallEnded& ended) {
@@ -218,6 +234,7 @@ void StreamRecorder::Finish(uint64_t position, int64_t end_utc_ns, v1::CallEnded
 }
 
 void StreamRecorder::EmitSegment(const Source& source, WrittenSegment written) {
+  cut_ = true;
   parts_.items.Emit(SealedSegment{source.id, written.sequence, std::move(written.sealed)},
                     written.position_oldest, written.arrival_utc_ns_newest);
 }
@@ -226,7 +243,10 @@ void StreamRecorder::Settle(uint64_t position, int64_t upto_ns) {
   std::vector<SettledGap> gaps;
   books_.Settle(upto_ns, gaps);
   TakeSettled(gaps, position);
-  if (books_.settled_ns() < progress_next_ns_) return;
+  const bool many = std::ranges::any_of(sources_, [](const std::unique_ptr<Source>& source) {
+    return source->settled.recorded.size() + source->settled.silence.size() > kProgressIntervalsMax;
+  });
+  if (books_.settled_ns() < progress_next_ns_ && !many) return;
   while (progress_next_ns_ <= books_.settled_ns()) progress_next_ns_ += kProgressNs;
   EmitProgress(position, /*ended=*/false, books_.settled_ns());
 }

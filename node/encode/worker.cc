@@ -20,7 +20,9 @@ Worker::Worker(WorkerCommon& common)
              .metrics = common.metrics,
              .keys = common.keys,
              .random = common.random,
-             .reorder_window_ns = common.reorder_window_ns},
+             .reorder_window_ns = common.reorder_window_ns,
+             .points = &points_,
+             .newest_utc_ns = &newest_utc_ns_},
       processing_position_(kNone),
       streams_oldest_(kNone),
       thread_([this] { Run(); }) {}
@@ -79,31 +81,44 @@ std::optional<Batch> Worker::Take() {
 }
 
 void Worker::Process(Batch& batch) {
+  for (ResumedCall& resumed : batch.resumed) Resume(std::move(resumed));
   for (Batch::Record& record : batch.records) {
     if (sink_stopped_) return;
+    newest_utc_ns_ = record.newest_utc_ns;
     if (const auto* datagram = std::get_if<Datagram>(&record.what)) {
       OnDatagram(record.position, *datagram);
     } else if (auto* unit = std::get_if<UnitKeyRecord>(&record.what)) {
-      CallOf(unit->call).OnUnitKey(record.position, std::move(*unit));
+      if (CallRecorder* const call = CallOf(record.position, unit->call))
+        call->OnUnitKey(record.position, std::move(*unit));
+    } else if (std::holds_alternative<RunStarted>(record.what)) {
+      for (auto& [id, call] : calls_) call.OnRunStarted(record.position, newest_utc_ns_);
     } else {
       OnFact(record.position, std::get<v1::Fact>(std::move(record.what)));
     }
   }
+  if (batch.block) read_position_ = batch.block->end_position();
+  newest_utc_ns_ = std::max(newest_utc_ns_, batch.newest_utc_ns);
   for (auto& [id, call] : calls_)
-    if (!sink_stopped_) call.OnTime(batch.now_utc_ns);
+    if (!sink_stopped_) call.OnTime(batch.now_utc_ns, read_position_);
 }
 
 void Worker::OnDatagram(uint64_t position, const Datagram& datagram) {
   const auto stream = streams_.find(datagram.stream);
   if (stream != streams_.end()) return stream->second.second->OnDatagram(position, datagram);
+  if (position < common_.acknowledged) return;  // Of a call that is done with.
   ++tally_.received;
   tally_.Drop(Discard::kNoStream);
 }
 
 void Worker::OnFact(uint64_t position, v1::Fact fact) {
   const absl::StatusOr<CallId> call_id = CallId::FromProto(fact.call_id());
-  if (!call_id.ok()) return Emit(std::move(fact), position, fact.utc_ns());
-  CallRecorder& call = CallOf(*call_id);
+  if (!call_id.ok()) {
+    if (position >= common_.acknowledged) Emit(std::move(fact), position, fact.utc_ns());
+    return;
+  }
+  CallRecorder* const found = CallOf(position, *call_id);
+  if (found == nullptr) return;
+  CallRecorder& call = *found;
   const std::string stream_id = fact.stream_opened().stream_id();
   if (StreamRecorder* const stream = call.OnFact(position, std::move(fact)))
     streams_.insert_or_assign(*StreamId::FromProto(stream_id), std::pair(*call_id, stream));
@@ -112,8 +127,21 @@ void Worker::OnFact(uint64_t position, v1::Fact fact) {
   calls_.erase(*call_id);
 }
 
-CallRecorder& Worker::CallOf(const CallId& call) {
-  return calls_.try_emplace(call, call, parts_).first->second;
+// Null pointer: the call was done with before this process began.
+CallRecorder* Worker::CallOf(uint64_t position, const CallId& call) {
+  const auto known = calls_.find(call);
+  if (known != calls_.end()) return &known->second;
+  if (position < common_.acknowledged) return nullptr;
+  return &calls_.try_emplace(call, call, parts_).first->second;
+}
+
+void Worker::Resume(ResumedCall resumed) {
+  const absl::StatusOr<CallId> id = CallId::FromProto(resumed.state.call_id());
+  if (!id.ok()) return common_.metrics.BrokenInvariant("a remembered call has an id");
+  CallRecorder& call = calls_.try_emplace(*id, *id, parts_).first->second;
+  call.Resume(std::move(resumed));
+  for (const auto& [stream_id, stream] : call.streams())
+    streams_.insert_or_assign(stream_id, std::pair(*id, stream.get()));
 }
 
 void Worker::Emit(decltype(Item::what) what, uint64_t position, int64_t made_utc_ns) {
@@ -138,6 +166,7 @@ void Worker::Settle(const Batch& batch) {
     common_.metrics.GapsOpen(all);
     absent_told_ = absent;
   }
+  if (!sink_stopped_) points_.Read(read_position_);
   absl::MutexLock lock(&mutex_);
   total_ = tally_;
   if (sink_stopped_) return;

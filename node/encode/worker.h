@@ -21,16 +21,22 @@
 
 namespace turret::node {
 
+/// Another process of this node went on from here.
+struct RunStarted {};
+
 /// What one worker gets of a block, in order. The datagrams' bytes lie in `block`.
 struct Batch {
   struct Record {
     uint64_t position;
-    std::variant<Datagram, UnitKeyRecord, v1::Fact> what;
+    int64_t newest_utc_ns;  // Of all records up to this one, whosever they are.
+    std::variant<Datagram, UnitKeyRecord, v1::Fact, RunStarted> what;
   };
   std::shared_ptr<const Block> block;  // Null pointer: only time passes.
   uint64_t position = 0;               // Of the block.
   int64_t now_utc_ns = 0;              // Latest arrival or fact in it.
+  int64_t newest_utc_ns = 0;           // And in all blocks up to it; 0: as before.
   std::vector<Record> records;
+  std::vector<ResumedCall> resumed;  // As an earlier process remembered them; before any block.
 };
 
 /// Shared between the workers of a pipeline.
@@ -40,6 +46,8 @@ struct WorkerCommon {
   const IntakeKeys& keys;
   Random& random;
   int64_t reorder_window_ns;
+  uint64_t acknowledged =
+      0;  // By an earlier process: a call that began below and is not resumed is done with.
   std::atomic<int64_t> absent_streams{0};
 };
 
@@ -57,6 +65,7 @@ class Worker final : private ItemOutput {
 
   uint64_t OldestNeeded() const;
   Tally Total() const;
+  ResumePoints& points() { return points_; }
 
  private:
   void Run();
@@ -64,7 +73,8 @@ class Worker final : private ItemOutput {
   void Process(Batch& batch);
   void OnDatagram(uint64_t position, const Datagram& datagram);
   void OnFact(uint64_t position, v1::Fact fact);
-  CallRecorder& CallOf(const CallId& call);
+  CallRecorder* CallOf(uint64_t position, const CallId& call);
+  void Resume(ResumedCall resumed);
   void Emit(decltype(Item::what) what, uint64_t position, int64_t made_utc_ns) override;
   void Settle(const Batch& batch);
   void CountBatch();
@@ -74,6 +84,9 @@ class Worker final : private ItemOutput {
   // The thread's own.
   Tally tally_;
   Tally tally_told_;
+  int64_t newest_utc_ns_ = 0;
+  uint64_t read_position_ = 0;  // All below was processed.
+  ResumePoints points_;
   const RecorderParts parts_;
   std::map<CallId, CallRecorder> calls_;
   absl::flat_hash_map<StreamId, std::pair<CallId, StreamRecorder*>> streams_;

@@ -178,7 +178,7 @@ TEST_F(StreamAccountTest, RandomCallsAddUp) {  // C01
         pauses.erase(pauses.begin());
       }
       Send(at_ms, datagram);
-      if (random() % 100 == 0) recorder_->OnTime(kAnswered + at_ms * kMs);
+      if (random() % 100 == 0) recorder_->OnTime(kAnswered + at_ms * kMs, position_);
     }
     const int64_t end_ms = now_ms + static_cast<int64_t>(random() % 1'000);
     End(end_ms);

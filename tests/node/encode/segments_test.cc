@@ -146,13 +146,25 @@ TEST_F(SegmentsTest, SaltAndOpeningsAreDerivedAsTheFormatPageSays) {
   }
 }
 
+TEST_F(SegmentsTest, WhatIsRememberedOfAStreamHasLessThanTwoKibibytes) {
+  v1::StreamOpened opened = Opened(stream_);
+  opened.set_policy(v1::POLICY_OPUS);
+  Begin(opened);
+  RtpSource source;
+  for (int i = 0; i < 3'001; ++i) {
+    if (i % 100 == 99) source.Lose(1);
+    Send(20 * i + 10, source.Next(Voice(160)));
+  }
+  EXPECT_LT(streams_.at(stream_)->Save().ByteSizeLong(), 2'048U);
+}
+
 TEST_F(SegmentsTest, AQuietStreamIsSealedSoThatTheSpoolCanBeTrimmed) {
   Begin(Opened(stream_));
   Talk(source_, 10, 50);
   EXPECT_EQ(streams_[stream_]->OldestNeeded(), 4U);
-  recorder_->OnTime(kAnswered + 2'000 * kMs);
+  recorder_->OnTime(kAnswered + 2'000 * kMs, position_);
   EXPECT_EQ(Open(stream_).media.size(), 0U);
-  recorder_->OnTime(kAnswered + 4'000 * kMs);
+  recorder_->OnTime(kAnswered + 4'000 * kMs, position_);
   EXPECT_EQ(Open(stream_).media.size(), 1U);
   EXPECT_EQ(streams_[stream_]->OldestNeeded(), UINT64_MAX);
   EXPECT_EQ(Open(stream_).positions[0], 4U);
