@@ -69,6 +69,7 @@ absl::Time RtpPlayer::SendDue(absl::Time now) {
   while (!events_.empty() && events_.top().due_utc_ns <= now_ns) {
     const Event event = events_.top();
     events_.pop();
+    if (stopped_.contains(event.stream)) continue;
     batch_.push_back(Datagram(*event.stream, event.packet));
     sockaddr_in target{};
     target.sin_family = AF_INET;

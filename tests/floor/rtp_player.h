@@ -8,6 +8,7 @@
 #include <memory>
 #include <queue>
 #include <random>
+#include <set>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -33,6 +34,8 @@ class RtpPlayer {
   /// Plays `stream.payload` to `stream.port`, from `start` on; fills `stream.packets`. `stream` must stay
   /// where it is.
   void Add(StreamTruth& stream, const Impairments& impairments, absl::Time start);
+  /// Plays no more of it.
+  void Stop(const StreamTruth& stream) { stopped_.insert(&stream); }
   /// Sends what is due at `now`. Returns when the next packet is due; InfiniteFuture when all is sent.
   absl::Time SendDue(absl::Time now);
   uint64_t datagrams_sent() const { return datagrams_sent_; }
@@ -51,6 +54,7 @@ class RtpPlayer {
   int fd_;
   uint64_t datagrams_sent_ = 0;
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
+  std::set<const StreamTruth*> stopped_;
   std::vector<std::vector<uint8_t>> batch_;
   std::vector<sockaddr_in> targets_;
 };

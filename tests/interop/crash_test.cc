@@ -133,6 +133,8 @@ class CrashTest : public testing::Test {
   }
   void HangUp(TestCall& call) {
     call.hung_up = absl::Now();
+    // A new process knows nothing of the rest of this port, and may give it to the next call.
+    for (const floor::StreamTruth& stream : call.streams) player_->Stop(stream);
     call.sip->Bye(call.dialog);
   }
   void ExpectEnded(TestCall& call) {

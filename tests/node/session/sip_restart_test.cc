@@ -287,7 +287,7 @@ TEST_F(SipJournalFaultTest, WithoutAJournalNoCallIsTakenAndRunningOnesGoOn) {
   const Call call = Establish(client, "call-1@test");
   faulty_.Break(turret::test::FaultyEnvironment::Operation::kSync);
   EXPECT_EQ(StatusOf(Ask(client, MakeInvite("call-2@test", MakeSdp({{"1"}}), ""))), 503);
-  EXPECT_EQ(server_->sessions(), 1u);
+  EXPECT_TRUE(Eventually([&] { return server_->sessions() == 1; }));
   faulty_.Repair();
   Establish(client, "call-3@test");
   EXPECT_EQ(StatusOf(Ask(client, Next(call.invite, call.ok, "UPDATE", 2))), 200);
