@@ -14,6 +14,7 @@
 #include "fmt/format.h"
 #include "monitoring/json_log.h"
 #include "monitoring/metrics.h"
+#include "monitoring/service_manager.h"
 #include "proto/rpc/grpc_log.h"
 #include "spdlog/spdlog.h"
 #include "storage/base/clock.h"
@@ -106,6 +107,8 @@ absl::Status Run(const CoordinatorConfig& config, const sigset_t& signals) {
     TURRET_RETURN_IF_ERROR(environment.WriteAtomically(
         config.ready_file,
         AsBytes(fmt::format("{{\"grpc_port\": {}, \"metrics_port\": {}}}\n", port, metrics.port()))));
+  if (const absl::Status told = ServiceManager::FromEnvironment().Send("READY=1"); !told.ok())
+    spdlog::warn("{}", told.ToString());
   spdlog::info("ready: gRPC on port {}, metrics on port {}, ledger {}", port, metrics.port(),
                archive->ledger().id().ToHex());
 

@@ -8,6 +8,7 @@
 #include "fmt/format.h"
 #include "monitoring/json_log.h"
 #include "monitoring/metrics.h"
+#include "monitoring/service_manager.h"
 #include "node/config.h"
 #include "node/encode/pipeline.h"
 #include "node/lost_calls.h"
@@ -208,6 +209,8 @@ absl::Status Run(const NodeConfig& config, const sigset_t& signals) {
         AsBytes(fmt::format("{{\"sip_port\": {}, \"sip_tcp_port\": {}, \"metrics_port\": {}}}\n",
                             sip->udp_port() != 0 ? sip->udp_port() : sip->tcp_port(), sip->tcp_port(),
                             metrics.port()))));
+  if (const absl::Status told = ServiceManager::FromEnvironment().Send("READY=1"); !told.ok())
+    spdlog::warn("{}", told.ToString());
   spdlog::info("ready: SIP on UDP port {} and TCP port {}, metrics on port {}, node {}", sip->udp_port(),
                sip->tcp_port(), metrics.port(), node.ToHex());
 
