@@ -2,6 +2,8 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <array>
+#include <cstdlib>
 #include <iostream>
 
 #include "CLI/CLI.hpp"
@@ -19,6 +21,7 @@
 #include "node/replicate/replicator.h"
 #include "node/session/session_journal.h"
 #include "node/session/sip_server.h"
+#include "node/sockets/kept_sockets.h"
 #include "node/spool/spool.h"
 #include "node/spool/spool_alarm.h"
 #include "proto/rpc/credentials.h"
@@ -121,13 +124,40 @@ class Housekeeper {
   absl::Duration last_clock_check_ = -absl::InfiniteDuration();
 };
 
-bool WaitForSignal(const sigset_t& signals, absl::Duration timeout) {
+constexpr std::array kSignals = {SIGTERM, SIGINT, SIGUSR2};
+constexpr std::string_view kSignalsHelp = R"(Signals:
+  SIGTERM, SIGINT  ends all calls, replicates what it can, stops
+  SIGUSR2          leaves at once without ending a call: the next process goes on with them. With their sockets kept
+                   (systemd, or turret-socket-store) no packet is lost: this is how it is upgraded
+
+)";
+
+// Which one; 0: none in this time.
+int WaitForSignal(const sigset_t& signals, absl::Duration timeout) {
   const timespec wait = absl::ToTimespec(timeout);
-  const int signal = sigtimedwait(&signals, nullptr, &wait);
-  return signal == SIGTERM || signal == SIGINT;
+  return std::max(0, sigtimedwait(&signals, nullptr, &wait));
 }
 
-absl::Status Run(const NodeConfig& config, const sigset_t& signals) {
+// Nothing ends: all that was received and said is on disk, and the next process goes on with it, as after a
+// crash.
+[[noreturn]] void Leave(SipServer& sip, Receiver& receiver, Spool& spool, Presence& presence,
+                        Housekeeper& housekeeper, KeptSockets& kept) {
+  const uint32_t sessions = sip.sessions();
+  absl::Status left = sip.Leave();
+  receiver.Leave();
+  housekeeper.Append(presence.Stop(housekeeper.Counts(sessions)));
+  absl::Status committed = spool.Commit();
+  if (!committed.ok()) committed = spool.Commit();  // Into a new extent.
+  left.Update(committed);
+  (void)kept.Flush();
+  if (left.ok())
+    spdlog::info("left: {} calls go on in the next process", sessions);
+  else
+    spdlog::error("left, and the last packets are not on disk: {}", left.ToString());
+  std::_Exit(left.ok() ? 0 : 1);
+}
+
+absl::Status Run(const NodeConfig& config, const sigset_t& signals, std::vector<NamedDescriptor> passed) {
   PosixEnvironment environment;
   SystemClock clock;
   SystemRandom random;
@@ -172,7 +202,10 @@ absl::Status Run(const NodeConfig& config, const sigset_t& signals) {
     spdlog::warn("{} calls had no end in the spool: they end where their evidence ends", lost_calls);
   spool->Start();
 
+  const ServiceManager manager = ServiceManager::FromEnvironment();
+  KeptSockets kept(manager, std::move(passed));
   ReceiverOptions receiver_options;
+  receiver_options.kept = &kept;
   receiver_options.bind_address = config.rtp_address;
   receiver_options.port_min = config.rtp_port_min;
   receiver_options.port_max = config.rtp_port_max;
@@ -193,7 +226,7 @@ absl::Status Run(const NodeConfig& config, const sigset_t& signals) {
   // A node that knows its archive starts at once; a new one gives the coordinator a moment.
   for (absl::Duration waited; !cache->ready() && waited < kFirstWelcomeTimeout;
        waited += absl::Milliseconds(50))
-    if (WaitForSignal(signals, absl::Milliseconds(50))) return absl::OkStatus();
+    if (WaitForSignal(signals, absl::Milliseconds(50)) != 0) return absl::OkStatus();
   if (!cache->ready())
     spdlog::warn(
         "coordinator {} does not answer, and its keys are not known: calls are refused until it does",
@@ -203,26 +236,29 @@ absl::Status Run(const NodeConfig& config, const sigset_t& signals) {
       *spool, *receiver, presence, *cache, metrics, clock, random, node, config.rtp_advertised};
   TURRET_ASSIGN_OR_RETURN(const auto sip,
                           SipServer::Start({.udp = config.sip_udp, .tcp = config.sip_tcp}, parts, *journal));
+  if (const size_t unclaimed = kept.CloseUnclaimed(); unclaimed > 0)
+    spdlog::warn("{} media ports were kept for streams that are over: closed", unclaimed);
   if (!config.ready_file.empty())
     TURRET_RETURN_IF_ERROR(environment.WriteAtomically(
         config.ready_file,
         AsBytes(fmt::format("{{\"sip_port\": {}, \"sip_tcp_port\": {}, \"metrics_port\": {}}}\n",
                             sip->udp_port() != 0 ? sip->udp_port() : sip->tcp_port(), sip->tcp_port(),
                             metrics.port()))));
-  if (const absl::Status told = ServiceManager::FromEnvironment().Send("READY=1"); !told.ok())
-    spdlog::warn("{}", told.ToString());
+  if (const absl::Status told = manager.Send("READY=1"); !told.ok()) spdlog::warn("{}", told.ToString());
   spdlog::info("ready: SIP on UDP port {} and TCP port {}, metrics on port {}, node {}", sip->udp_port(),
                sip->tcp_port(), metrics.port(), node.ToHex());
 
   uint64_t listening_under = 0;
-  do {
+  int signal = 0;
+  for (; signal == 0; signal = WaitForSignal(signals, housekeeper.Wait())) {
     if (const auto enrolment = cache->enrolment();
         cache->ready() && enrolment->version() != listening_under) {
       listening_under = enrolment->version();
       housekeeper.Append(presence.SetEnrolment(listening_under, housekeeper.Counts(sip->sessions())));
     }
     housekeeper.Tick(sip->sessions());
-  } while (!WaitForSignal(signals, housekeeper.Wait()));
+  }
+  if (signal == SIGUSR2) Leave(*sip, *receiver, *spool, presence, housekeeper, kept);
 
   spdlog::info("stopping: {} calls end here", sip->sessions());
   sip->Stop(v1::CallEnded::NODE_STOPPED);
@@ -244,17 +280,19 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Turret recorder, capture node: a SIPREC recording server that spools, seals and replicates what lines "
       "say.");
-  app.footer(std::string(turret::node::kNodeConfigHelp));
+  app.footer(std::string(turret::node::kSignalsHelp) + std::string(turret::node::kNodeConfigHelp));
   app.add_option("--config", path, "configuration file")->required();
   app.add_flag("--check", check, "read the configuration, say what is wrong, and exit");
   app.set_version_flag("--version", "turret-node 0.1.0");
   CLI11_PARSE(app, argc, argv);
 
+  std::vector<turret::node::NamedDescriptor> passed = turret::node::TakePassedDescriptors();
+  turret::node::RaiseDescriptorLimit();
   const absl::Status off_disk = turret::KeepMemoryOffDisk();
   umask(077);
   sigset_t signals;
   sigemptyset(&signals);
-  for (int signal : {SIGTERM, SIGINT}) sigaddset(&signals, signal);
+  for (const int signal : turret::node::kSignals) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   turret::LogAsJson("turret-node");
   if (!off_disk.ok()) spdlog::warn("{}", off_disk.ToString());
@@ -262,7 +300,7 @@ int main(int argc, char** argv) {
   const auto config = turret::node::LoadNodeConfig(path);
   absl::Status status = config.status();
   if (status.ok() && check) std::cout << path << " is fine\n";
-  if (status.ok() && !check) status = turret::node::Run(*config, signals);
+  if (status.ok() && !check) status = turret::node::Run(*config, signals, std::move(passed));
   if (status.ok()) return 0;
   std::cerr << "turret-node: " << status.message() << '\n';
   return 1;

@@ -8,31 +8,25 @@
 
 namespace turret::node {
 
-/// Descriptors of a stream's bound sockets that outlived the process which opened them; -1: none.
-struct OpenSockets {
-  int rtp = -1;
-  int rtcp = -1;
-};
-
 /// Threading: every method from any thread.
 class MediaPorts {
  public:
   virtual ~MediaPorts() = default;
-  /// Binds an even UDP port for RTP (and its odd neighbour for RTCP) and begins to receive for `stream`; returns the
-  /// RTP port. Errors: ResourceExhausted when no port is free.
+  /// Binds an even UDP port for RTP (and its odd neighbour for RTCP) and begins to receive for `stream`;
+  /// returns the RTP port. Errors: ResourceExhausted when no port is free.
   virtual absl::StatusOr<uint16_t> Open(StreamId stream) = 0;
   /// As Open, but what comes waits in the sockets (G.711: some seconds fit) until Listen.
   virtual absl::StatusOr<uint16_t> Hold(StreamId stream) = 0;
   /// Begins to receive for a stream whose ports are held. Errors: NotFound, ResourceExhausted.
   [[nodiscard]] virtual absl::Status Listen(StreamId stream) = 0;
-  /// As Hold, on the port that `stream` had in an earlier process; `sockets` are used if they are still open, and
-  /// owned from now on, whatever is returned. Errors: AlreadyExists when the port is somebody else's, or not free
-  /// yet: for a second after a process was killed that passes.
-  [[nodiscard]] virtual absl::Status Reopen(StreamId stream, uint16_t port, OpenSockets sockets = {}) = 0;
+  /// As Hold, on the port that `stream` had in an earlier process; if its sockets were kept open, on them,
+  /// with what came meanwhile. Errors: AlreadyExists when the port is somebody else's, or not free yet: for a
+  /// second after a process was killed that passes.
+  [[nodiscard]] virtual absl::Status Reopen(StreamId stream, uint16_t port) = 0;
   /// Datagrams that came for `stream` since its port was opened here; 0 when it is not.
   virtual uint64_t Datagrams(StreamId stream) const = 0;
-  /// Reads what is still in the socket's buffer into the spool, then closes it. On return no further datagram of
-  /// this stream is appended. The freed port rests for 60 s.
+  /// Reads what is still in the socket's buffer into the spool, then closes it. On return no further datagram
+  /// of this stream is appended. The freed port rests for 60 s.
   virtual void Close(StreamId stream) = 0;
 };
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "node/sockets/descriptor.h"
 
 namespace turret::node {
 
@@ -25,16 +26,18 @@ class MediaSocket {
  public:
   /// Errors: AlreadyExists when the port is somebody else's; ResourceExhausted without descriptors; Internal.
   static absl::StatusOr<MediaSocket> Bind(const BindAddress& address, uint16_t port, int buffer_bytes);
-  /// One that is bound and set up already, by Bind in an earlier process. Owns `fd` from now on.
-  static MediaSocket Adopt(int fd) { return MediaSocket(fd); }
-  MediaSocket(MediaSocket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  MediaSocket& operator=(MediaSocket&&) = delete;
-  ~MediaSocket();
-  int fd() const { return fd_; }
+  /// One that is bound and set up already, by Bind in an earlier process.
+  explicit MediaSocket(Descriptor bound) : descriptor_(std::move(bound)) {}
+  int fd() const { return descriptor_.get(); }
+  /// How much the kernel really lets wait in it.
+  int buffer_bytes() const;
 
  private:
-  explicit MediaSocket(int fd) : fd_(fd) {}
-  int fd_;
+  Descriptor descriptor_;
 };
+
+/// What is wrong with sockets that hold so much, and what to do; empty: nothing. 5 s of G.711 must fit, so
+/// that a restart loses none.
+std::string WarnOfSmallBuffer(int buffer_bytes);
 
 }  // namespace turret::node

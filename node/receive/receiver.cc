@@ -17,6 +17,7 @@
 #include "node/receive/media_socket.h"
 #include "node/receive/port_pool.h"
 #include "node/receive/receive_batch.h"
+#include "spdlog/spdlog.h"
 #include "storage/base/kill_point.h"
 #include "storage/base/status.h"
 
@@ -50,6 +51,11 @@ struct Pair {
   std::unique_ptr<Port> rtcp;
 };
 
+Pair MakePair(StreamId stream, uint16_t port, MediaSocket rtp, MediaSocket rtcp) {
+  return {port, true, std::make_unique<Port>(std::move(rtp), stream, false),
+          std::make_unique<Port>(std::move(rtcp), stream, true)};
+}
+
 }  // namespace
 
 struct Receiver::State {
@@ -66,8 +72,8 @@ struct Receiver::State {
   }
 
   absl::StatusOr<Pair> BindPair(StreamId stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
-  absl::StatusOr<Pair> BindPort(StreamId stream, uint16_t port, OpenSockets sockets) const;
-  absl::StatusOr<MediaSocket> BindOrAdopt(uint16_t port, int fd) const;
+  absl::StatusOr<Pair> BindPort(StreamId stream, uint16_t port) const;
+  absl::StatusOr<Pair> Adopt(StreamId stream, uint16_t port) const;
   absl::Status Watch(Port& port) const;
   void Run();
   void Round() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
@@ -90,6 +96,7 @@ struct Receiver::State {
   ReceiveBatch batch ABSL_GUARDED_BY(mutex);
   std::vector<epoll_event> events ABSL_GUARDED_BY(mutex);
   bool stopping ABSL_GUARDED_BY(mutex) = false;
+  bool leaving ABSL_GUARDED_BY(mutex) = false;
 
   std::atomic<uint64_t> received{0};
   std::atomic<uint64_t> dropped{0};
@@ -104,6 +111,10 @@ absl::StatusOr<std::unique_ptr<Receiver>> Receiver::Create(const ReceiverOptions
     return absl::InvalidArgumentError(
         fmt::format("media ports {} to {} are no range", options.port_min, options.port_max));
   TURRET_ASSIGN_OR_RETURN(const BindAddress address, BindAddress::Parse(options.bind_address));
+  const auto probe = MediaSocket::Bind(address, /*port=*/0, options.socket_buffer_bytes);
+  if (const std::string warning = probe.ok() ? WarnOfSmallBuffer(probe->buffer_bytes()) : "";
+      !warning.empty())
+    spdlog::warn(warning);
   auto state = std::make_unique<State>(options, address, spool, metrics);
   state->epoll = epoll_create1(EPOLL_CLOEXEC);
   if (state->epoll < 0) return absl::ResourceExhaustedError(fmt::format("epoll: errno {}", errno));
@@ -118,7 +129,15 @@ Receiver::~Receiver() {
     absl::MutexLock lock(&state_->mutex);
     state_->stopping = true;
   }
-  state_->thread.join();
+  if (state_->thread.joinable()) state_->thread.join();
+}
+
+void Receiver::Leave() {
+  {
+    absl::MutexLock lock(&state_->mutex);
+    state_->stopping = state_->leaving = true;
+  }
+  if (state_->thread.joinable()) state_->thread.join();
 }
 
 absl::StatusOr<uint16_t> Receiver::Open(StreamId stream) {
@@ -149,12 +168,11 @@ absl::StatusOr<uint16_t> Receiver::Hold(StreamId stream) {
   return port;
 }
 
-absl::Status Receiver::Reopen(StreamId stream, uint16_t port, OpenSockets sockets) {
+absl::Status Receiver::Reopen(StreamId stream, uint16_t port) {
   absl::MutexLock lock(&state_->mutex);
-  absl::StatusOr<Pair> bound = state_->BindPort(stream, port, sockets);
   if (state_->streams.contains(stream))
     return absl::AlreadyExistsError(fmt::format("stream {} has its ports already", stream.ToHex()));
-  TURRET_ASSIGN_OR_RETURN(Pair pair, std::move(bound));
+  TURRET_ASSIGN_OR_RETURN(Pair pair, state_->Adopt(stream, port));
   pair.of_pool = state_->pool.TakeThis(port);
   state_->streams.emplace(stream, std::move(pair));
   return absl::OkStatus();
@@ -169,10 +187,11 @@ uint64_t Receiver::Datagrams(StreamId stream) const {
 void Receiver::Close(StreamId stream) {
   absl::MutexLock lock(&state_->mutex);
   const auto found = state_->streams.find(stream);
-  if (found == state_->streams.end()) return;
+  if (found == state_->streams.end() || state_->leaving) return;
   state_->Drain(*found->second.rtp, kCloseDatagramsMax, state_->UtcNs());
   state_->Flush();
   state_->DrainRtcp(*found->second.rtcp, kCloseDatagramsMax);
+  if (state_->options.kept != nullptr) state_->options.kept->Remove(found->second.port);
   if (found->second.of_pool) state_->pool.Free(found->second.port, state_->clock.Elapsed());
   state_->streams.erase(found);  // Closing takes the sockets out of the epoll set.
 }
@@ -185,7 +204,7 @@ uint64_t Receiver::kernel_dropped() const { return state_->kernel_dropped; }
 absl::StatusOr<Pair> Receiver::State::BindPair(StreamId stream) {
   const absl::Duration now = clock.Elapsed();
   while (const std::optional<uint16_t> port = pool.Take(now)) {
-    absl::StatusOr<Pair> pair = BindPort(stream, *port, {});
+    absl::StatusOr<Pair> pair = BindPort(stream, *port);
     if (pair.ok()) return pair;
     pool.Free(*port, now);
     if (!absl::IsAlreadyExists(pair.status())) return pair;
@@ -194,18 +213,20 @@ absl::StatusOr<Pair> Receiver::State::BindPair(StreamId stream) {
       fmt::format("no free media port from {} to {}", options.port_min, options.port_max));
 }
 
-absl::StatusOr<MediaSocket> Receiver::State::BindOrAdopt(uint16_t port, int fd) const {
-  if (fd >= 0) return MediaSocket::Adopt(fd);
-  return MediaSocket::Bind(bind_address, port, options.socket_buffer_bytes);
+absl::StatusOr<Pair> Receiver::State::BindPort(StreamId stream, uint16_t port) const {
+  const auto rtcp_port = static_cast<uint16_t>(port + 1);
+  TURRET_ASSIGN_OR_RETURN(MediaSocket rtp,
+                          MediaSocket::Bind(bind_address, port, options.socket_buffer_bytes));
+  TURRET_ASSIGN_OR_RETURN(MediaSocket rtcp,
+                          MediaSocket::Bind(bind_address, rtcp_port, options.socket_buffer_bytes));
+  if (options.kept != nullptr) options.kept->Store(port, rtp.fd(), rtcp.fd());
+  return MakePair(stream, port, std::move(rtp), std::move(rtcp));
 }
 
-absl::StatusOr<Pair> Receiver::State::BindPort(StreamId stream, uint16_t port, OpenSockets sockets) const {
-  absl::StatusOr<MediaSocket> rtp = BindOrAdopt(port, sockets.rtp);
-  absl::StatusOr<MediaSocket> rtcp = BindOrAdopt(static_cast<uint16_t>(port + 1), sockets.rtcp);
-  TURRET_RETURN_IF_ERROR(rtp.status());
-  TURRET_RETURN_IF_ERROR(rtcp.status());
-  return Pair{port, true, std::make_unique<Port>(*std::move(rtp), stream, false),
-              std::make_unique<Port>(*std::move(rtcp), stream, true)};
+absl::StatusOr<Pair> Receiver::State::Adopt(StreamId stream, uint16_t port) const {
+  MediaPair kept = options.kept != nullptr ? options.kept->Take(port) : MediaPair{};
+  if (!kept.rtp.valid()) return BindPort(stream, port);
+  return MakePair(stream, port, MediaSocket(std::move(kept.rtp)), MediaSocket(std::move(kept.rtcp)));
 }
 
 absl::Status Receiver::State::Watch(Port& port) const {
@@ -220,8 +241,10 @@ void Receiver::State::Run() {
   absl::MutexLock lock(&mutex);
   while (true) {
     const bool last = mutex.AwaitWithTimeout(absl::Condition(&stopping), wait);
+    if (leaving) return;
     const absl::Duration begin = clock.Elapsed();
     Round();
+    if (options.kept != nullptr) options.kept->Flush();
     if (last) return;
     wait = std::max(kWaitMin, options.round - (clock.Elapsed() - begin));
   }

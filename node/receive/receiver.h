@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "monitoring/metrics.h"
 #include "node/receive/media_ports.h"
+#include "node/sockets/kept_sockets.h"
 #include "node/spool/spool.h"
 #include "storage/base/clock.h"
 
@@ -22,7 +23,8 @@ struct ReceiverOptions {
   absl::Duration round = absl::Milliseconds(20);
   int socket_buffer_bytes = 1024 * 1024;  // More than net.core.rmem_max takes CAP_NET_ADMIN.
   absl::Duration port_rest = absl::Seconds(60);
-  Clock* clock = nullptr;  // Null: the system's. Must outlive the receiver.
+  Clock* clock = nullptr;       // Null: the system's. Must outlive the receiver.
+  KeptSockets* kept = nullptr;  // Null: sockets end with the process. Must outlive the receiver.
 };
 
 /// Receives, on a thread of its own, from Create to the end of its life; what is still in open sockets is
@@ -37,9 +39,13 @@ class Receiver final : public MediaPorts {
   absl::StatusOr<uint16_t> Open(StreamId stream) override;
   absl::StatusOr<uint16_t> Hold(StreamId stream) override;
   absl::Status Listen(StreamId stream) override;
-  absl::Status Reopen(StreamId stream, uint16_t port, OpenSockets sockets) override;
+  absl::Status Reopen(StreamId stream, uint16_t port) override;
   uint64_t Datagrams(StreamId stream) const override;
   void Close(StreamId stream) override;
+  /// Stops reading, for good: what comes from now on waits in the sockets that are kept, for the next
+  /// process. What was read is in the spool on return. Close and the end of this object's life read nothing
+  /// any more and leave what is kept alone.
+  void Leave();
   /// Datagrams that reached a session's port, and those dropped before the spool (spool_full), since the
   /// start.
   uint64_t datagrams_received() const;

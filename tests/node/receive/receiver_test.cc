@@ -328,21 +328,12 @@ TEST_F(ReceiverTest, APortOfSomebodyElseIsReopenedWhenItIsFree) {
   EXPECT_TRUE(receiver_->Reopen(other, port, {}).ok());
 }
 
-TEST_F(ReceiverTest, WhatCameToSocketsThatStayedOpenIsNotLost) {
-  Create();
-  const StreamId stream = StreamId::Make(random_);
-  const uint16_t port = receiver_->Open(stream).value();
-  receiver_.reset();
-  const BindAddress address = BindAddress::Parse(AddressOfThisProcess()).value();
-  const MediaSocket rtp = MediaSocket::Bind(address, port, 1 << 20).value();
-  const MediaSocket rtcp = MediaSocket::Bind(address, static_cast<uint16_t>(port + 1), 1 << 20).value();
-  const OpenSockets kept{dup(rtp.fd()), dup(rtcp.fd())};
-  sender_.Send(port, "nobody runs");
-  Create();
-  ASSERT_TRUE(receiver_->Reopen(stream, port, kept).ok());
-  ASSERT_TRUE(receiver_->Listen(stream).ok());
-  ASSERT_TRUE(WaitUntil([&] { return receiver_->Datagrams(stream) == 1; }));
-  EXPECT_THAT(TextsOf(stream), ElementsAre("nobody runs"));
+TEST(MediaSocketTest, ABufferThatHoldsLessThan5SecondsOfG711IsWarnedOf) {
+  EXPECT_EQ(WarnOfSmallBuffer(2 * 1024 * 1024), "");
+  EXPECT_EQ(WarnOfSmallBuffer(576'000), "");
+  // Twice net.core.rmem_max as Debian has it.
+  EXPECT_THAT(WarnOfSmallBuffer(425'984),
+              AllOf(::testing::HasSubstr("3.7 s"), ::testing::HasSubstr("576000")));
 }
 
 TEST(EphemeralPortsTest, MediaPortsInThemAreWarnedOf) {

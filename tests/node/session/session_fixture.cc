@@ -78,7 +78,7 @@ size_t FakePorts::held() const {
   return held_.size();
 }
 
-absl::Status FakePorts::Reopen(StreamId stream, uint16_t port, OpenSockets) {
+absl::Status FakePorts::Reopen(StreamId stream, uint16_t port) {
   std::lock_guard lock(mutex_);
   if (busy-- > 0) return absl::AlreadyExistsError("port");
   open_[stream] = port;

@@ -23,7 +23,7 @@ class FakePorts final : public MediaPorts {
   absl::StatusOr<uint16_t> Open(StreamId stream) override;
   absl::StatusOr<uint16_t> Hold(StreamId stream) override;
   absl::Status Listen(StreamId stream) override;
-  absl::Status Reopen(StreamId stream, uint16_t port, OpenSockets sockets) override;
+  absl::Status Reopen(StreamId stream, uint16_t port) override;
   uint64_t Datagrams(StreamId) const override { return datagrams; }
   void Close(StreamId stream) override;
   size_t open() const;

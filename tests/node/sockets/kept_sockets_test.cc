@@ -6,7 +6,7 @@
 
 #include "fmt/format.h"
 #include "gtest/gtest.h"
-#include "node/sockets/socket_store.h"
+#include "tests/node/sockets/local_store.h"
 
 namespace turret::node {
 namespace {
@@ -23,69 +23,49 @@ Descriptor BoundTo(uint16_t port) {
 
 class KeptSocketsTest : public ::testing::Test {
  protected:
-  KeptSocketsTest() : notify_(NotifySocket::Create().value()) {}
-  /// Hands what was said to the store; returns how many messages that were.
-  int Deliver() {
-    int messages = 0;
-    while (auto received = notify_.Receive()) {
-      EXPECT_TRUE(store_.Apply(*std::move(received)).ok());
-      ++messages;
-    }
-    return messages;
-  }
-  ServiceManager manager() const { return ServiceManager(notify_.address()); }
-  /// As the store passes them to the next process.
-  std::vector<NamedDescriptor> Pass() const {
-    std::vector<NamedDescriptor> copies;
-    for (const NamedDescriptor& each : store_.kept())
-      copies.push_back({each.name, Descriptor(fcntl(each.descriptor.get(), F_DUPFD_CLOEXEC, 3))});
-    return copies;
-  }
-
-  NotifySocket notify_;
-  SocketStore store_{{}};
+  test::LocalStore store_;
 };
 
 TEST_F(KeptSocketsTest, APairComesBackToTheNextProcessUntilItIsRemoved) {
   {
-    KeptSockets kept(manager(), {});
+    KeptSockets kept(store_.manager(), {});
     const Descriptor rtp = BoundTo(20000);
     const Descriptor rtcp = BoundTo(20001);
     kept.Store(20000, rtp.get(), rtcp.get());
-    EXPECT_EQ(Deliver(), 1);
+    EXPECT_EQ(store_.Deliver(), 1);
   }
-  KeptSockets next(manager(), Pass());
+  KeptSockets next(store_.manager(), store_.Pass());
   EXPECT_FALSE(next.Take(20002).rtp.valid());
   const MediaPair pair = next.Take(20000);
   EXPECT_TRUE(pair.rtp.valid() && pair.rtcp.valid());
   EXPECT_FALSE(next.Take(20000).rtp.valid());
   EXPECT_EQ(next.CloseUnclaimed(), 0u);
-  EXPECT_EQ(Deliver(), 0);  // It stays where it is.
+  EXPECT_EQ(store_.Deliver(), 0);  // It stays where it is.
   EXPECT_EQ(store_.kept().size(), 2u);
   next.Remove(20000);
-  Deliver();
+  store_.Deliver();
   EXPECT_TRUE(store_.kept().empty());
 }
 
 TEST_F(KeptSocketsTest, WhatNobodyTakesIsClosedHereAndThere) {
   const Descriptor rtp = BoundTo(20000);
   const Descriptor rtcp = BoundTo(20001);
-  KeptSockets(manager(), {}).Store(20000, rtp.get(), rtcp.get());
-  Deliver();
-  std::vector<NamedDescriptor> passed = Pass();
+  KeptSockets(store_.manager(), {}).Store(20000, rtp.get(), rtcp.get());
+  store_.Deliver();
+  std::vector<NamedDescriptor> passed = store_.Pass();
   const int copy = passed[0].descriptor.get();
-  KeptSockets next(manager(), std::move(passed));
+  KeptSockets next(store_.manager(), std::move(passed));
   EXPECT_EQ(next.CloseUnclaimed(), 1u);
   EXPECT_LT(fcntl(copy, F_GETFD), 0);
-  Deliver();
+  store_.Deliver();
   EXPECT_TRUE(store_.kept().empty());
   EXPECT_FALSE(next.Take(20000).rtp.valid());
 }
 
 TEST_F(KeptSocketsTest, WhatTheStoreDoesNotTakeAtOnceIsSaidAgainInOrder) {
-  while (manager().Send("STATUS=x").ok()) {
+  while (store_.manager().Send("STATUS=x").ok()) {
   }
-  KeptSockets kept(manager(), {});
+  KeptSockets kept(store_.manager(), {});
   const Descriptor rtp = BoundTo(20000);
   const Descriptor rtcp = BoundTo(20001);
   kept.Store(20000, rtp.get(), rtcp.get());
@@ -93,10 +73,10 @@ TEST_F(KeptSocketsTest, WhatTheStoreDoesNotTakeAtOnceIsSaidAgainInOrder) {
   EXPECT_EQ(kept.Flush(), 2u);
   kept.Remove(20002);  // Never said, so there is nothing to say of its sockets.
   EXPECT_EQ(kept.Flush(), 2u);
-  Deliver();
+  store_.Deliver();
   EXPECT_TRUE(store_.kept().empty());
   EXPECT_EQ(kept.Flush(), 0u);
-  Deliver();
+  store_.Deliver();
   ASSERT_EQ(store_.kept().size(), 2u);
   EXPECT_EQ(store_.kept()[0].name, "20000");
 }
@@ -111,7 +91,7 @@ TEST_F(KeptSocketsTest, WhatIsNoPairOfMediaSocketsIsNotTakenForOne) {
   pass("20001", rtcp.get());      // Half a pair.
   passed.push_back({"20004", Descriptor(open("/dev/null", O_RDONLY))});
   passed.push_back({"99999", Descriptor(dup(rtp.get()))});
-  KeptSockets kept(manager(), std::move(passed));
+  KeptSockets kept(store_.manager(), std::move(passed));
   for (const uint16_t port : {20000, 20001, 20002, 20004}) EXPECT_FALSE(kept.Take(port).rtp.valid()) << port;
 }
 
