@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -19,6 +20,11 @@ constexpr absl::Duration kStopTimeout = absl::Seconds(30);
 std::string Binary(const std::string& name) { return std::string(TURRET_BINARY_DIR) + "/" + name; }
 std::string Source(const std::string& path) { return std::string(TURRET_SOURCE_DIR) + "/" + path; }
 
+uint64_t InodeOf(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
 std::string EndOf(const std::string& log) {
   const std::string text = ReadFileOrEmpty(log);
   return text.size() > 2000 ? text.substr(text.size() - 2000) : text;
@@ -32,6 +38,12 @@ Cluster::Cluster(const ClusterOptions& options) : options_(options) {
 }
 
 Cluster::~Cluster() {
+  if (options_.socket_store && node_ != nullptr) {  // Not left to end by itself in a folder that goes away.
+    if (const pid_t pid = NodePid(); pid > 0 && node_->running()) {
+      node_->Signal(SIGSTOP);
+      kill(pid, SIGKILL);
+    }
+  }
   node_.reset();
   coordinator_.reset();
 }
@@ -86,7 +98,7 @@ absl::Status Cluster::StartProgram(const std::string& program, const std::string
   std::error_code ignored;
   std::filesystem::remove(ready, ignored);
   const std::string log = folder_ + "/" + program + ".log";
-  auto started = Process::Start({Binary(program + Variant(program)), "--config", config}, log, environment);
+  auto started = Process::Start(CommandOf(program, config), log, environment);
   if (!started.ok()) return started.status();
   process = *std::move(started);
   const bool is_ready = WaitUntil(
@@ -127,8 +139,35 @@ absl::Status Cluster::StartNode(const std::string& kill_point) {
       StartProgram("turret-node", folder_ + "/node.yaml", folder_ + "/node.ready", node_, ports,
                    {"TURRET_KILL_POINT=" + kill_point, "TURRET_KILL_WHEN=" + folder_ + "/kill"});
   if (!started.ok()) return started;
+  SeeNode(ports);
+  WriteConfigs();  // A node that is started again by others comes back on its port.
+  return absl::OkStatus();
+}
+
+std::vector<std::string> Cluster::CommandOf(const std::string& program, const std::string& config) const {
+  std::vector<std::string> command{Binary(program + Variant(program)), "--config", config};
+  if (options_.socket_store && program == "turret-node")
+    command.insert(command.begin(), {Binary("turret-socket-store"), "--"});
+  return command;
+}
+
+void Cluster::SeeNode(const nlohmann::json& ports) {
   sip_port_ = ports.at("sip_port").get<uint16_t>();
   node_metrics_port_ = ports.at("metrics_port").get<uint16_t>();
+  node_ready_file_ = InodeOf(folder_ + "/node.ready");
+}
+
+pid_t Cluster::NodePid() const {
+  const std::string children = fmt::format("/proc/{0}/task/{0}/children", node_->pid());
+  return std::atoi(ReadFileOrEmpty(children).c_str());
+}
+
+absl::Status Cluster::WaitForNodeAgain() {
+  const std::string ready = folder_ + "/node.ready";
+  if (!WaitUntil([&] { return InodeOf(ready) != node_ready_file_ || !node_->running(); }, kStartTimeout) ||
+      !node_->running())
+    return absl::UnavailableError("the node is not ready again: " + EndOf(folder_ + "/turret-node.log"));
+  SeeNode(nlohmann::json::parse(ReadFileOrEmpty(ready)));
   return absl::OkStatus();
 }
 

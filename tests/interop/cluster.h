@@ -16,9 +16,10 @@
 namespace turret::test {
 
 struct ClusterOptions {
-  std::string enrolment;     // YAML; see floor::EnrolmentYaml.
-  bool null_cipher = false;  // The `-null` programs: everything in clear.
-  bool chaos = false;        // The `-chaos` node: see Cluster::StartNode.
+  std::string enrolment;      // YAML; see floor::EnrolmentYaml.
+  bool null_cipher = false;   // The `-null` programs: everything in clear.
+  bool chaos = false;         // The `-chaos` node: see Cluster::StartNode.
+  bool socket_store = false;  // The node runs under turret-socket-store, which is node() then.
   absl::Duration presence_interval = absl::Seconds(1);
   std::string folder;  // Empty: one of our own, gone with the cluster.
   int node_workers = 1;
@@ -38,6 +39,10 @@ class Cluster {
   /// armed.
   [[nodiscard]] absl::Status StartNode(const std::string& kill_point = "");
   void ArmKillPoint();
+  /// The node itself, under a socket store; 0 while it does not run.
+  pid_t NodePid() const;
+  /// Until the socket store has started it once more since the last start that was seen, and it is ready.
+  [[nodiscard]] absl::Status WaitForNodeAgain();
   /// SIGTERM and wait; returns the exit code, -1 when it did not end in 30 s.
   int StopCoordinator();
   int StopNode();
@@ -77,6 +82,8 @@ class Cluster {
   [[nodiscard]] absl::Status MakeCertificates();
   void WriteConfigs();
   std::string Variant(const std::string& program) const;
+  std::vector<std::string> CommandOf(const std::string& program, const std::string& config) const;
+  void SeeNode(const nlohmann::json& ports);
   [[nodiscard]] absl::Status StartProgram(const std::string& program, const std::string& config,
                                           const std::string& ready, std::unique_ptr<Process>& process,
                                           nlohmann::json& ports,
@@ -92,6 +99,7 @@ class Cluster {
   uint16_t coordinator_metrics_port_ = 0;
   uint16_t sip_port_ = 0;
   uint16_t node_metrics_port_ = 0;
+  uint64_t node_ready_file_ = 0;  // Its inode: each start makes a new one.
 };
 
 /// Value of one sample, e.g. `turret_rtp_packets_received_total` or with labels `…{reason="rtcp"}`; 0 when

@@ -1,0 +1,140 @@
+// The node under turret-socket-store: what is sent while it does not run is recorded all the same.
+#include <signal.h>
+
+#include <algorithm>
+#include <cstring>
+#include <thread>
+
+#include "absl/time/clock.h"
+#include "fmt/format.h"
+#include "gtest/gtest.h"
+#include "tests/floor/floor.h"
+#include "tests/interop/archive_truth.h"
+#include "tests/interop/cluster.h"
+
+namespace turret::test {
+namespace {
+
+constexpr absl::Duration kTimeout = absl::Seconds(60);
+constexpr absl::Duration kLossMax =
+    absl::Milliseconds(300);  // Before a kill: received, and not committed yet.
+
+class SocketStoreTest : public testing::Test {
+ protected:
+  void Start(int calls, absl::Duration call_length) {
+    ClusterOptions options;
+    options.enrolment = floor::EnrolmentYaml(calls, "exact");
+    options.socket_store = true;
+    auto cluster = Cluster::Start(options);
+    ASSERT_TRUE(cluster.ok()) << cluster.status();
+    cluster_ = *std::move(cluster);
+    floor_.server = cluster_->sip_address();
+    floor_.traders = floor_.calls = calls;
+    floor_.call_length = call_length;
+    floor_.stagger = absl::Milliseconds(20);
+    floor_.speech = false;  // No two packets of it are alike.
+    floor_.seed = seed_;
+    playing_ = std::thread([this] { played_ = floor::RunFloor(floor_); });
+    const auto sessions = [&] { return MetricValue(cluster_->NodeMetrics(), "turret_sip_sessions"); };
+    ASSERT_TRUE(WaitUntil([&] { return sessions() == calls; }, kTimeout))
+        << sessions() << " calls of " << calls;
+  }
+  /// The calls to their end, and into the archive.
+  void Finish() {
+    playing_.join();
+    ASSERT_TRUE(played_.ok()) << played_.status();
+    ASSERT_TRUE(cluster_->WaitUntilSettled(played_->calls.size(), kTimeout));
+    const auto calls = cluster_->CtlJson({"calls"});
+    ASSERT_TRUE(calls.ok()) << calls.status();
+    EXPECT_EQ(calls->size(), played_->calls.size());  // Each is one record.
+  }
+  void TearDown() override {
+    if (playing_.joinable()) playing_.join();
+  }
+  void Upgrade() {
+    cluster_->node().Signal(SIGHUP);
+    const absl::Status again = cluster_->WaitForNodeAgain();
+    ASSERT_TRUE(again.ok()) << again;
+  }
+  /// kill -9 of the node; the store starts it again after `outage`.
+  void Kill(absl::Duration outage) {
+    cluster_->node().Signal(SIGSTOP);
+    kills_.push_back(absl::Now());
+    ASSERT_EQ(kill(cluster_->NodePid(), SIGKILL), 0);
+    const absl::Time until = absl::Now() + outage;
+    (void)WaitUntil([&] { return absl::Now() >= until; }, kTimeout);
+    cluster_->node().Signal(SIGCONT);
+    const absl::Status again = cluster_->WaitForNodeAgain();
+    ASSERT_TRUE(again.ok()) << again;
+  }
+  bool JustBeforeAKill(absl::Time due) const {
+    return std::any_of(kills_.begin(), kills_.end(),
+                       [&](absl::Time killed) { return due > killed - kLossMax && due <= killed; });
+  }
+  /// All that was sent, in order, but for what came just before a kill. Returns how many packets are missing.
+  int ExpectRecorded(const floor::CallTruth& call, const floor::StreamTruth& sent) {
+    const nlohmann::json record = FindCall(*cluster_, call.sip_call_id);
+    const nlohmann::json stream = StreamOf(record, sent.label);
+    EXPECT_TRUE(stream.is_object());
+    const TemporaryFolder folder;
+    const std::string out = folder / "payload";
+    const CommandResult play = cluster_->Ctl(
+        {"play", record["call_id"], "--reason", "test", "--raw", stream["stream_id"], "-o", out});
+    EXPECT_EQ(play.exit_code, 0) << play.err;
+    const std::string got = ReadFileOrEmpty(out);
+    int missing = 0;
+    size_t at = 0;
+    for (size_t i = 0; i < sent.packets.size(); ++i) {
+      const uint8_t* const payload = sent.payload.data() + i * sent.packet_samples;
+      const bool there = at + sent.packet_samples <= got.size() &&
+                         std::memcmp(got.data() + at, payload, sent.packet_samples) == 0;
+      if (there) at += sent.packet_samples;
+      if (there) continue;
+      ++missing;
+      EXPECT_TRUE(JustBeforeAKill(absl::FromUnixNanos(sent.packets[i].due_utc_ns)))
+          << "packet " << i << " of " << sent.packets.size();
+    }
+    EXPECT_EQ(at, got.size()) << "more than was sent";
+    return missing;
+  }
+
+  const uint64_t seed_ = Seed(20261124);
+  std::unique_ptr<Cluster> cluster_;
+  floor::FloorOptions floor_;
+  std::thread playing_;
+  absl::StatusOr<floor::FloorTruth> played_ = absl::UnknownError("not played");
+  std::vector<absl::Time> kills_;
+};
+
+// R11: 50 streams, ten upgrades in a row, not one packet missing.
+TEST_F(SocketStoreTest, TenUpgradesInARowUnderFiftyStreamsLoseNoPacket) {
+  SCOPED_TRACE(SeedTrace(seed_));
+  ASSERT_NO_FATAL_FAILURE(Start(25, absl::Seconds(45)));
+  for (int upgrade = 0; upgrade < 10; ++upgrade) {
+    SCOPED_TRACE(upgrade);
+    ASSERT_NO_FATAL_FAILURE(Upgrade());
+  }
+  ASSERT_NO_FATAL_FAILURE(Finish());
+  ExpectEveryPayloadByte(*cluster_, *played_);
+  ExpectVerified(*cluster_);
+}
+
+// R11, C02: what is sent during outages of up to 3 s is there.
+TEST_F(SocketStoreTest, OfAKilledNodeOnlyWhatWasNotCommittedIsMissing) {
+  SCOPED_TRACE(SeedTrace(seed_));
+  ASSERT_NO_FATAL_FAILURE(Start(4, absl::Seconds(25)));
+  for (const absl::Duration outage : {absl::ZeroDuration(), absl::Seconds(1), absl::Seconds(3)})
+    ASSERT_NO_FATAL_FAILURE(Kill(outage));
+  ASSERT_NO_FATAL_FAILURE(Finish());
+  for (const floor::CallTruth& call : played_->calls) {
+    ASSERT_TRUE(call.established);
+    for (const floor::StreamTruth& stream : call.streams) {
+      SCOPED_TRACE(call.sip_call_id + " " + stream.label);
+      EXPECT_LE(ExpectRecorded(call, stream), 3 * kLossMax / absl::Milliseconds(20));
+    }
+  }
+  ExpectVerified(*cluster_);
+}
+
+}  // namespace
+}  // namespace turret::test
