@@ -69,8 +69,8 @@ class Archive {
   /// Yesterday's to next week's intake keys, ledger id, enrolment.
   absl::StatusOr<v1::Welcome> MakeWelcome();
   /// Calls `changed` whenever MakeWelcome() would answer anew: a new enrolment, a new day's keys. From any of
-  /// our threads; it must not call back into the archive. One listener; nullptr ends it, and no call is
-  /// running on return.
+  /// our threads; of the archive it may ask for the new Welcome, and nothing else. One listener; nullptr ends
+  /// it, and no call is running on return.
   void OnWelcomeChanged(std::function<void()> changed);
 
   /// Opens the body of an entry with its key from the books; nullopt when the entry has none or the key is

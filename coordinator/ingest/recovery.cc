@@ -153,9 +153,10 @@ absl::Status CoverVolumes(ArchiveParts& parts, std::vector<RecoveredVolume> reco
 }
 
 // What the ledger has of a volume, from the index, which is caught up by now.
-std::optional<LocalVolumeStore::Known> KnownVolume(const Index& index, const VolumeId& id) {
+absl::StatusOr<std::optional<LocalVolumeStore::Known>> KnownVolume(const Index& index, const VolumeId& id) {
   const absl::StatusOr<v1::VolumeRow> row = index.Volume(id);
-  if (!row.ok()) return std::nullopt;
+  if (absl::IsNotFound(row.status())) return std::nullopt;
+  if (!row.ok()) return row.status();
   return LocalVolumeStore::Known{.state = row->state(), .closed = row->closed()};
 }
 

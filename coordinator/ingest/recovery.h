@@ -17,7 +17,8 @@ struct OpenedArchive {
   std::set<std::string> intake_keys_known;  // Public keys that have an entry.
 };
 
-/// Errors: DataLoss when books, volumes or ledger hold less than was acknowledged: ingest must not start.
+/// Errors: DataLoss when books or ledger hold less than was acknowledged: ingest must not start. A volume
+/// that does is an alarm and a metric, and stays as it is: what comes must be recorded all the same.
 absl::StatusOr<OpenedArchive> OpenArchive(const ArchiveOptions& options, Environment& environment,
                                           Clock& clock, Random& random, CoordinatorMetrics& metrics);
 

@@ -28,7 +28,7 @@ std::optional<std::string> Differs(const VolumeScan& scan, const std::optional<K
 class Opener {
  public:
   Opener(Environment& environment, const std::string& directory, LedgerId ledger, Clock& clock,
-         Random& random, const std::function<std::optional<Known>(const VolumeId&)>& known)
+         Random& random, const LocalVolumeStore::KnownOf& known)
       : environment_(environment),
         directory_(directory),
         ledger_(ledger),
@@ -55,7 +55,7 @@ class Opener {
     for (const std::string& name : names) {
       const absl::StatusOr<VolumeId> volume = VolumeOfFileName(name);
       if (!volume.ok()) continue;
-      const std::optional<Known> known = known_(*volume);
+      TURRET_ASSIGN_OR_RETURN(const std::optional<Known> known, known_(*volume));
       const bool closed = known.has_value() && known->closed;
       if (closed && newest) store_->protector().Check(JoinPath(folder, name));
       if (closed)
@@ -120,16 +120,17 @@ class Opener {
   Environment& environment_;
   const std::string directory_;
   const LedgerId ledger_;
-  const std::function<std::optional<Known>(const VolumeId&)>& known_;
+  const LocalVolumeStore::KnownOf& known_;
   std::unique_ptr<LocalStore> store_;
   LocalVolumeStore::Opened opened_;
 };
 
 }  // namespace
 
-absl::StatusOr<LocalVolumeStore::Opened> LocalVolumeStore::Open(
-    Environment& environment, const std::string& directory, LedgerId ledger, Clock& clock, Random& random,
-    const std::function<std::optional<Known>(const VolumeId&)>& known) {
+absl::StatusOr<LocalVolumeStore::Opened> LocalVolumeStore::Open(Environment& environment,
+                                                                const std::string& directory, LedgerId ledger,
+                                                                Clock& clock, Random& random,
+                                                                const KnownOf& known) {
   return Opener(environment, directory, ledger, clock, random, known).Open();
 }
 

@@ -25,10 +25,10 @@ inline constexpr uint64_t kVolumeBytesMax = uint64_t{256} * 1024 * 1024;
 inline constexpr absl::Duration kVolumeAgeMax = absl::Minutes(15);
 
 /// All volumes of an archive: the seam behind which an object store with Object Lock will fit.
-/// Threading: one writer thread calls Append, Commit and CloseOld; ReadSegment, Prove and Check from any
-/// thread. After an error of Append, Commit or CloseOld (other than InvalidArgument) what is on the disk is
-/// not known: each later one fails too (FailedPrecondition), and nothing since the last good Commit counts;
-/// open the archive again.
+/// Threading: one writer thread calls Append, Commit and CloseOld; the others from any thread.
+/// After an error of Append, Commit or CloseOld (other than InvalidArgument) what is on the disk is not
+/// known: each later one fails too (FailedPrecondition), and nothing since the last good Commit counts; open
+/// the archive again.
 class VolumeStore {
  public:
   virtual ~VolumeStore() = default;
@@ -74,7 +74,7 @@ class VolumeStore {
 /// What Open found of volumes that were open when the process died. Recovery never truncates: such a volume
 /// is closed at its last good record; good records that no ledger entry covers are kept and covered now.
 struct RecoveredVolume {
-  VolumeStore::Extended closing;  // contents: the segments behind `known_leaves`.
+  VolumeStore::Extended closing;  // contents: the segments that no ledger entry covers.
 };
 
 /// The embedded default: a local directory. `known` tells what the ledger has of a volume (nullopt: nothing;
@@ -92,12 +92,13 @@ class LocalVolumeStore {
     v1::VolumeState state;
     bool closed;
   };
-  /// `directory` is the archive's "volumes". Errors: as Environment.
+  using KnownOf = std::function<absl::StatusOr<std::optional<Known>>(const VolumeId&)>;
+  /// `directory` is the archive's "volumes". Errors: as Environment, and those of `known`: a volume is
+  /// closed, or taken for new, only where it is sure what the ledger has of it.
   static absl::StatusOr<Opened> Open(Environment& environment ABSL_ATTRIBUTE_LIFETIME_BOUND,
                                      const std::string& directory, LedgerId ledger,
                                      Clock& clock ABSL_ATTRIBUTE_LIFETIME_BOUND,
-                                     Random& random ABSL_ATTRIBUTE_LIFETIME_BOUND,
-                                     const std::function<std::optional<Known>(const VolumeId&)>& known);
+                                     Random& random ABSL_ATTRIBUTE_LIFETIME_BOUND, const KnownOf& known);
 };
 
 }  // namespace turret

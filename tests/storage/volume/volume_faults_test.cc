@@ -134,6 +134,19 @@ TEST_F(VolumeFaultsTest, AVolumeThatTheLedgerNeverHeardOfIsRecoveredFromItsStart
   Check();
 }
 
+TEST_F(VolumeFaultsTest, WhatTheLedgerHasOfAVolumeMustBeSureBeforeItIsRecovered) {
+  Open();
+  ASSERT_TRUE(Append(MakeSegment()).ok());
+  Commit();
+  store_.reset();
+  const auto unreadable = [](const VolumeId&) { return absl::UnavailableError("index: reading"); };
+  const auto opened = LocalVolumeStore::Open(environment_, directory_, ledger_, clock_, random_, unreadable);
+  EXPECT_EQ(opened.status(), absl::UnavailableError("index: reading"));
+  Open();
+  EXPECT_EQ(recovered_, 1u);
+  Check();
+}
+
 TEST_F(VolumeFaultsTest, ATornTailIsAccountedForByLengthAndDigest) {
   Open();
   ASSERT_TRUE(Append(MakeSegment()).ok());
