@@ -68,7 +68,8 @@ absl::StatusOr<ConnectionOptions> Complete(ConnectionOptions given, const std::s
     TURRET_RETURN_IF_ERROR(ReadConfig(config_file, given));
   } else if (const auto home = environ("HOME"); home.has_value()) {
     const std::string usual = *home + "/.config/turretctl.yaml";
-    if (std::filesystem::exists(usual)) TURRET_RETURN_IF_ERROR(ReadConfig(usual, given));
+    std::error_code ignored;  // A home that is not ours to look into has no file for us.
+    if (std::filesystem::exists(usual, ignored)) TURRET_RETURN_IF_ERROR(ReadConfig(usual, given));
   }
   TURRET_RETURN_IF_ERROR(CheckComplete(given));
   return given;

@@ -25,11 +25,12 @@ class Bag {
  public:
   static absl::StatusOr<Bag> Create(const std::string& folder) {
     std::error_code error;
-    if (fs::exists(fs::symlink_status(folder)) && !(fs::is_directory(folder) && fs::is_empty(folder, error)))
+    if (fs::exists(fs::symlink_status(folder, error)) &&
+        !(fs::is_directory(folder, error) && fs::is_empty(folder, error)))
       return absl::AlreadyExistsError(
           fmt::format("{} exists and is no empty folder: name another one with -o", folder));
     Bag bag(fs::path(folder).lexically_normal().string());
-    if (fs::exists(bag.part_))
+    if (fs::exists(bag.part_, error))
       return absl::AlreadyExistsError(
           fmt::format("{} exists: does another export run? Else remove it", bag.part_));
     fs::create_directories(bag.part_, error);

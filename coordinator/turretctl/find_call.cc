@@ -49,6 +49,10 @@ absl::StatusOr<std::string> FindCallId(Session& session, const std::string& text
   request.set_from_utc_ns(absl::ToUnixNanos(session.now - kPrefixWindow));
   request.set_limit(kPrefixCallsMax);
   TURRET_ASSIGN_OR_RETURN(std::vector<v1::CallSummary> calls, FetchCalls(session, request));
+  // The newest of them would be missing: one fitting call might not be the only one.
+  if (calls.size() >= kPrefixCallsMax)
+    return absl::FailedPreconditionError(fmt::format(
+        "there are over {} calls in 30 days: write all 32 digits of the call id", kPrefixCallsMax));
   std::erase_if(calls, [&](const v1::CallSummary& call) { return !Hex(call.call_id()).starts_with(hex); });
   if (calls.empty())
     return absl::NotFoundError(

@@ -13,7 +13,8 @@ inline constexpr size_t kPrefixDigitsMin = 6;
 inline constexpr absl::Duration kPrefixWindow = absl::Hours(24 * 30);
 
 /// The id (16 bytes) of a call written with all its 32 hex digits, or with the first six or more if only one
-/// call of the last 30 days begins so. Errors: InvalidArgument, NotFound; FailedPrecondition when several do.
+/// call of the last 30 days begins so. Errors: InvalidArgument, NotFound; FailedPrecondition when several do,
+/// or there are too many calls to tell.
 absl::StatusOr<std::string> FindCallId(Session& session, const std::string& text);
 
 /// The id of a stream of `call`: by its label or by the first hex digits of its id. Errors: NotFound, listing

@@ -18,7 +18,8 @@ std::string PartOf(const std::string& path) { return path + ".part"; }
 
 // /dev/null, a pipe: nothing to replace, nothing to rename.
 bool IsDevice(const std::string& path) {
-  const std::filesystem::file_status status = std::filesystem::status(path);
+  std::error_code ignored;  // What cannot be looked at is told when it is opened.
+  const std::filesystem::file_status status = std::filesystem::status(path, ignored);
   return std::filesystem::is_character_file(status) || std::filesystem::is_fifo(status);
 }
 
@@ -30,7 +31,8 @@ absl::Status IoError(std::string_view what, const std::string& path) {
 
 absl::StatusOr<OutputFile> OutputFile::Create(const std::string& path, bool replace) {
   if (IsDevice(path)) return OutputFile({}, std::ofstream(path, std::ios::binary));
-  if (!replace && std::filesystem::exists(std::filesystem::symlink_status(path)))
+  std::error_code ignored;
+  if (!replace && std::filesystem::exists(std::filesystem::symlink_status(path, ignored)))
     return absl::AlreadyExistsError(
         fmt::format("{} exists: name another file with -o, or move it away", path));
   const std::string part = PartOf(path);

@@ -17,15 +17,17 @@
 namespace turret::turretctl {
 namespace {
 
-// Origin and size of a C2SP checkpoint: its first two lines.
+// Origin, size and root of a C2SP checkpoint: its first three lines.
 struct Kept {
   std::string origin;
   uint64_t size = 0;
+  std::string root;
 };
 std::optional<Kept> ReadKept(std::istream& text) {
   Kept kept;
   std::string size;
-  if (!std::getline(text, kept.origin) || !std::getline(text, size)) return std::nullopt;
+  if (!std::getline(text, kept.origin) || !std::getline(text, size) || !std::getline(text, kept.root))
+    return std::nullopt;
   const auto [end, error] = std::from_chars(size.data(), size.data() + size.size(), kept.size);
   if (error != std::errc{} || end != size.data() + size.size()) return std::nullopt;
   return kept;
@@ -33,7 +35,8 @@ std::optional<Kept> ReadKept(std::istream& text) {
 
 // A file that holds a head may be replaced by a later head of the same ledger, and by nothing else.
 absl::Status CheckMayReplace(const std::string& path, const v1::TreeHead& head) {
-  if (!std::filesystem::exists(path)) return absl::OkStatus();
+  std::error_code ignored;  // What cannot be looked at cannot be written either, which is told then.
+  if (!std::filesystem::exists(path, ignored)) return absl::OkStatus();
   std::ifstream file(path);
   const std::optional<Kept> old = ReadKept(file);
   std::istringstream text(head.checkpoint());
@@ -50,6 +53,11 @@ absl::Status CheckMayReplace(const std::string& path, const v1::TreeHead& head) 
         "{} holds a head of {} entries, the coordinator now has {}: its ledger was cut or restored from an "
         "old copy. Keep the file and run turret-verify",
         path, old->size, fresh->size));
+  if (old->size == fresh->size && old->root != fresh->root)
+    return absl::DataLossError(fmt::format(
+        "{} holds another head of {} entries than the coordinator's: its past was rewritten. Keep both, "
+        "and run turret-verify",
+        path, old->size));
   return absl::OkStatus();
 }
 

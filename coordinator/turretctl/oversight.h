@@ -17,7 +17,8 @@ struct CoverageOptions {
 [[nodiscard]] absl::Status RunCoverage(Session& session, const CoverageOptions& options);
 
 /// Prints the newest signed tree head; with `save`, keeps its checkpoint in that file. DataLoss, and the file
-/// stays, when the file holds a head of a longer ledger: this one was cut.
+/// stays, when the file holds a head of a longer ledger (this one was cut), or another head of the same size
+/// (rewritten).
 [[nodiscard]] absl::Status RunLedgerHead(Session& session, const std::string& save);
 
 [[nodiscard]] absl::Status RunLines(Session& session);

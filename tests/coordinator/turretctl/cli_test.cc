@@ -196,6 +196,28 @@ TEST_F(CliTest, ProgressIsShownOnATerminalOnly) {
   EXPECT_THAT(turretctl_.Run(play).err, HasSubstr("\rplay:  50 % of 10 B"));
 }
 
+TEST_F(CliTest, APathThatCannotBeIsAnErrorLikeAnyOther) {
+  turretctl_.access.play = PlayOf(turretctl_.access.calls[0], {"new"});
+  turretctl_.access.head.set_checkpoint("turret-recorder/aa\n10\nAQ==\n\n— x y\n");
+  turretctl_.environment["HOME"] = folder_ / std::string(300, 'h');
+  const std::string path = folder_ / std::string(300, 'x');
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"play", "3fabab", "--reason", "x", "-o", path},
+        {"export", "3fabab", "--reason", "x", "-o", path},
+        {"ledger", "head", "--save", path}}) {
+    const Result result = turretctl_.Run(command);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_THAT(result.err, HasSubstr("File name too long"));
+  }
+}
+
+TEST_F(CliTest, FirstDigitsAreNotTakenWhereNotAllCallsCouldBeCompared) {
+  turretctl_.access.calls.resize(100'000);
+  const Result result = turretctl_.Run({"calls", "--id", "3fabab"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("write all 32 digits"));
+}
+
 TEST_F(CliTest, CoverageAddsUpAndAsksForADay) {
   const Result result = turretctl_.Run({"coverage", "LDN-EQ-014/1", "today"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
@@ -223,6 +245,12 @@ TEST_F(CliTest, ATreeHeadIsKeptAndNeverReplacedByAnEarlierOne) {
   head.set_checkpoint("turret-recorder/bb\n90\nAQ==\n\n— x y\n");
   EXPECT_EQ(turretctl_.Run({"ledger", "head", "--save", file}).exit_code, 6);
   EXPECT_THAT(ReadFile(file), HasSubstr("\n10\n"));
+
+  head.set_checkpoint("turret-recorder/aa\n10\nAg==\n\n— x y\n");
+  const Result rewritten = turretctl_.Run({"ledger", "head", "--save", file});
+  EXPECT_EQ(rewritten.exit_code, 6);
+  EXPECT_THAT(rewritten.err, HasSubstr("its past was rewritten"));
+  EXPECT_THAT(ReadFile(file), HasSubstr("\nAQ==\n"));
 
   head.set_checkpoint("turret-recorder/aa\n11\nAQ==\n\n— x y\n");
   EXPECT_EQ(turretctl_.Run({"ledger", "head", "--save", file}).exit_code, 0);
