@@ -7,6 +7,7 @@ namespace turret::coordinator {
 namespace {
 
 constexpr int kResumeStreamsMax = 10'000;
+constexpr size_t kResponsesWaitingMax = 100;  // A node that asks and does not listen is read no further.
 
 grpc::Status Invalid(std::string_view what) {
   return {grpc::StatusCode::INVALID_ARGUMENT, std::string(what)};
@@ -24,7 +25,8 @@ void ReplicationConnection::Start() {
 }
 
 void ReplicationConnection::Read() {
-  if (reading_ || half_closed_ || finished_ || bytes_waiting_ + bytes_submitted_ > kConnectionBytesMax)
+  if (reading_ || half_closed_ || finished_ || bytes_waiting_ + bytes_submitted_ > kConnectionBytesMax ||
+      responses_.size() >= kResponsesWaitingMax)
     return;
   reading_ = true;
   StartRead(&incoming_);
@@ -176,6 +178,7 @@ void ReplicationConnection::OnWriteDone(bool ok) {
   writing_ = false;
   if (!ok) return FinishOnce({grpc::StatusCode::UNAVAILABLE, "the connection broke"});
   WriteNext();
+  Read();
   FinishWhenQuiet();
 }
 

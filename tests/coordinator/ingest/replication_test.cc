@@ -130,6 +130,30 @@ TEST_F(ReplicationTest, ResumeIsAnsweredWithPositions) {
   EXPECT_EQ(answer.resume().positions(0).segments(), 1u);
 }
 
+TEST_F(ReplicationTest, ANodeThatDoesNotListenIsReadNoFurtherAndGetsEveryAnswerInTheEnd) {
+  constexpr int kQueries = 400;
+  constexpr int kStreams = 1000;
+  FakeNode node = MakeNode();
+  Connection connection(ChannelAs("node-1"));
+  Greet(connection, node);
+  v1::ReplicateRequest query;
+  for (int i = 0; i < kStreams; ++i)
+    query.mutable_resume()->add_stream_ids(StreamId::Make(random_).ToProto());
+  absl::Mutex mutex;
+  int sent = 0;
+  std::thread asks([&] {
+    for (int i = 0; i < kQueries && connection.SendRaw(query); ++i) {
+      absl::MutexLock lock(&mutex);
+      ++sent;
+    }
+  });
+  const auto many = [&sent] { return sent >= kQueries / 4; };
+  mutex.LockWhen(absl::Condition(&many));
+  mutex.Unlock();
+  for (int i = 0; i < kQueries; ++i) ASSERT_EQ(connection.Read().resume().positions_size(), kStreams);
+  asks.join();
+}
+
 TEST_F(ReplicationTest, ANewEnrolmentIsToldToNodesThatAreConnected) {
   FakeNode node = MakeNode();
   Connection connection(ChannelAs("node-1"));
