@@ -5,6 +5,7 @@
 
 #include "coordinator/coverage/coverage.h"
 #include "coordinator/export/export.h"
+#include "coordinator/ingest/access_entry.h"
 #include "coordinator/replay/replay.h"
 #include "coordinator/search/search.h"
 
@@ -17,15 +18,12 @@ grpc::Status ToGrpc(const absl::Status& status) {
 
 // A09: who searched for what is in the ledger before the first result is told.
 absl::Status RecordSearch(Archive& archive, const Peer& peer, const v1::FindCallsRequest& request) {
-  v1::EntryBody body;
-  v1::Accessed& accessed = *body.mutable_accessed();
-  accessed.set_action(v1::Accessed::SEARCHED);
-  accessed.set_who(peer.common_name);
-  accessed.set_certificate_digest(peer.certificate_digest);
+  v1::Accessed accessed;
   accessed.set_detail(request.ShortDebugString());  // Sealed, as all of the body.
   if (!request.call_id().empty()) accessed.add_call_ids(request.call_id());
-  accessed.set_utc_ns(absl::ToUnixNanos(archive.clock().Utc()));
-  return archive.Record(v1::RESTRICTED, "access", body).status();
+  return RecordAccess(archive, v1::Accessed::SEARCHED, peer.common_name, peer.certificate_digest,
+                      std::move(accessed))
+      .status();
 }
 
 absl::Status Written(bool ok) { return ok ? absl::OkStatus() : absl::CancelledError("the client went away"); }

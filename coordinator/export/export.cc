@@ -10,6 +10,7 @@
 #include "coordinator/export/metadata.h"
 #include "coordinator/export/proofs.h"
 #include "coordinator/export/verify_script.h"
+#include "coordinator/ingest/access_entry.h"
 #include "coordinator/search/search.h"
 #include "fmt/format.h"
 #include "storage/base/digest.h"
@@ -18,16 +19,10 @@
 namespace turret::coordinator {
 namespace {
 
-constexpr size_t kReasonBytesMax = 4096;
 constexpr int kCallsMax = 10'000;
 
 absl::Status CheckRequest(const v1::ExportRequest& request) {
-  if (request.reason().find_first_not_of(" \t\r\n") == std::string::npos)
-    return absl::InvalidArgumentError(
-        "a reason is required: it is written to the ledger before anything leaves");
-  if (request.reason().size() > kReasonBytesMax)
-    return absl::InvalidArgumentError(
-        fmt::format("reason: {} bytes, at most {}", request.reason().size(), kReasonBytesMax));
+  TURRET_RETURN_IF_ERROR(CheckReason(request.reason(), "anything leaves"));
   if (request.call_ids().empty() || request.call_ids_size() > kCallsMax)
     return absl::InvalidArgumentError(
         fmt::format("{} calls: want 1 to {}", request.call_ids_size(), kCallsMax));
@@ -51,20 +46,13 @@ absl::StatusOr<std::vector<ExportedCall>> LoadCalls(const Index& index, const v1
   return calls;
 }
 
-absl::StatusOr<uint64_t> RecordExport(Archive& archive, const v1::ExportRequest& request,
-                                      const std::string& who, const std::string& certificate_digest,
-                                      const ExportSigner& signer, const ExportId& id) {
-  v1::EntryBody body;
-  v1::Accessed& accessed = *body.mutable_accessed();
-  accessed.set_action(v1::Accessed::EXPORTED);
-  accessed.set_who(who);
-  accessed.set_certificate_digest(certificate_digest);
+v1::Accessed AccessTo(const v1::ExportRequest& request, const ExportSigner& signer, const ExportId& id) {
+  v1::Accessed accessed;
   *accessed.mutable_call_ids() = request.call_ids();
   accessed.set_reason(request.reason());
   accessed.set_detail(fmt::format("export certificate sha256:{}", signer.certificate_digest()));
-  accessed.set_utc_ns(absl::ToUnixNanos(archive.clock().Utc()));
   accessed.set_export_id(id.ToProto());
-  return archive.Record(v1::RESTRICTED, "access", body);
+  return accessed;
 }
 
 BagWriter::Info InfoOf(const Archive& archive, const v1::ExportRequest& request, const std::string& who,
@@ -104,8 +92,9 @@ absl::Status Export(Archive& archive, const v1::ExportRequest& request, const st
   TURRET_ASSIGN_OR_RETURN(const ExportSigner signer, OpenSigner(archive));
   SystemRandom random;  // An id, and no part of what a test must repeat.
   const ExportId id = ExportId::Make(random);
-  TURRET_ASSIGN_OR_RETURN(const uint64_t entry,
-                          RecordExport(archive, request, who, certificate_digest, signer, id));
+  TURRET_ASSIGN_OR_RETURN(
+      const uint64_t entry,
+      RecordAccess(archive, v1::Accessed::EXPORTED, who, certificate_digest, AccessTo(request, signer, id)));
   BagWriter bag(sink);
   ProofWriter proofs(archive, bag);
   proofs.AddEntry(entry, "export");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/time/time.h"
+#include "coordinator/ingest/access_entry.h"
 #include "coordinator/replay/call_channels.h"
 #include "coordinator/replay/chunk_writer.h"
 #include "coordinator/replay/kept_frames.h"
@@ -16,8 +17,6 @@
 
 namespace turret::coordinator {
 namespace {
-
-constexpr size_t kReasonBytesMax = 4096;
 
 absl::Status SendHeader(v1::PlayHeader header, const ChunkSink& sink) {
   v1::PlayChunk chunk;
@@ -148,20 +147,14 @@ absl::Status PlayRaw(const Archive& archive, const StreamId& stream, v1::PlayHea
   return out.Flush();
 }
 
-absl::StatusOr<uint64_t> RecordAccess(Archive& archive, const v1::PlayRequest& request,
-                                      const std::string& who, const std::string& certificate_digest) {
-  v1::EntryBody body;
-  v1::Accessed& accessed = *body.mutable_accessed();
-  accessed.set_action(v1::Accessed::REPLAYED);
-  accessed.set_who(who);
-  accessed.set_certificate_digest(certificate_digest);
+v1::Accessed AccessTo(const v1::PlayRequest& request) {
+  v1::Accessed accessed;
   accessed.add_call_ids(request.call_id());
   accessed.set_reason(request.reason());
   accessed.set_detail(
       fmt::format("format={}{}{}", v1::PlayRequest::Format_Name(request.format()),
                   request.stream_id().empty() ? "" : " stream=", ToHex(AsBytes(request.stream_id()))));
-  accessed.set_utc_ns(absl::ToUnixNanos(archive.clock().Utc()));
-  return archive.Record(v1::RESTRICTED, "access", body);
+  return accessed;
 }
 
 }  // namespace
@@ -170,12 +163,7 @@ absl::Status Play(Archive& archive, const v1::PlayRequest& asked, const std::str
                   const std::string& certificate_digest, const ChunkSink& sink) {
   v1::PlayRequest request = asked;
   if (request.format() == v1::PlayRequest::FORMAT_UNSPECIFIED) request.set_format(v1::PlayRequest::WAV);
-  if (request.reason().find_first_not_of(" \t\r\n") == std::string::npos)
-    return absl::InvalidArgumentError(
-        "a reason is required: it is written to the ledger before anything plays");
-  if (request.reason().size() > kReasonBytesMax)
-    return absl::InvalidArgumentError(
-        fmt::format("reason: {} bytes, at most {}", request.reason().size(), kReasonBytesMax));
+  TURRET_RETURN_IF_ERROR(CheckReason(request.reason(), "anything plays"));
   if (!v1::PlayRequest::Format_IsValid(request.format())) return absl::InvalidArgumentError("no such format");
   TURRET_ASSIGN_OR_RETURN(const CallId call_id, CallId::FromProto(request.call_id()));
   v1::PlayHeader header;
@@ -185,8 +173,8 @@ absl::Status Play(Archive& archive, const v1::PlayRequest& asked, const std::str
     TURRET_ASSIGN_OR_RETURN(raw, RawStream(archive, header.call(), request.stream_id()));
   }
 
-  TURRET_ASSIGN_OR_RETURN(const uint64_t ledger_index,
-                          RecordAccess(archive, request, who, certificate_digest));
+  TURRET_ASSIGN_OR_RETURN(const uint64_t ledger_index, RecordAccess(archive, v1::Accessed::REPLAYED, who,
+                                                                    certificate_digest, AccessTo(request)));
   header.set_ledger_index(ledger_index);
   switch (request.format()) {
     case v1::PlayRequest::OGG_OPUS:
