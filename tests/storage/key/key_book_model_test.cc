@@ -4,12 +4,10 @@
 
 #include "storage/key/key_book.h"
 #include "tests/storage/key/key_fixture.h"
-#include "tests/support/faulty_environment.h"
+#include "tests/support/store_model.h"
 
 namespace turret {
 namespace {
-
-using test::FaultyEnvironment;
 
 class KeyBookModelTest : public test::KeyFixture, public testing::WithParamInterface<uint64_t> {
  protected:
@@ -21,21 +19,15 @@ class KeyBookModelTest : public test::KeyFixture, public testing::WithParamInter
   };
 
   absl::StatusOr<std::unique_ptr<KeyBooks>> OpenFaulty() {
-    return KeyBooks::Open(faulty_, folder_ / "books", ledger_, *tree_, random_);
-  }
-
-  uint64_t Draw(uint64_t below) {
-    uint8_t raw[8];
-    choices_.Fill(raw);
-    return LoadU64(raw) % below;
+    return KeyBooks::Open(model_.disk(), folder_ / "books", ledger_, *tree_, random_);
   }
 
   // Few ids in few buckets, so that keys are added again.
   void Add() {
-    const BookName name{"mifid", Draw(2) == 0 ? "2026-11-02" : "2026-11-03"};
+    const BookName name{"mifid", model_.Draw(2) == 0 ? "2026-11-02" : "2026-11-03"};
     KeyId id{};
-    id.random[0] = static_cast<uint8_t>(Draw(4));
-    id.random[1] = static_cast<uint8_t>(Draw(30));
+    id.random[0] = static_cast<uint8_t>(model_.Draw(4));
+    id.random[1] = static_cast<uint8_t>(model_.Draw(30));
     if (const auto known = committed_.find(id); known != committed_.end()) {
       EXPECT_TRUE(
           books_->Add(name, id, known->second.call, v1::WrappedKey::UNIT, known->second.key, NodeId{}).ok());
@@ -69,28 +61,12 @@ class KeyBookModelTest : public test::KeyFixture, public testing::WithParamInter
 
   void Reopen(bool power_cut) {
     books_.reset();
-    faulty_.Repair();
-    if (power_cut) faulty_.PowerCut(choices_);
-    if (Draw(3) == 0) BreakSomething();
-    auto opened = OpenFaulty();
-    faulty_.Repair();
-    books_ = opened.ok() ? *std::move(opened) : OpenFaulty().value();
+    books_ = model_.Reopen(power_cut, [this] { return OpenFaulty(); });
     // What was added and not committed may be there or not; if it is, it stays.
     for (auto& [id, key] : added_)
       if (books_->Find(id).ok()) committed_.emplace(id, std::move(key));
     added_.clear();
     for (const v1::BookState& state : books_->StatesOnOpen()) Take(state);
-  }
-
-  void BreakSomething() {
-    using Operation = FaultyEnvironment::Operation;
-    constexpr Operation kOperations[] = {Operation::kCreate, Operation::kWrite, Operation::kSync,
-                                         Operation::kSyncDirectory};
-    const Operation operation = kOperations[Draw(std::size(kOperations))];
-    if (Draw(2) == 0)
-      faulty_.FailNth(operation, 1 + Draw(4));
-    else
-      faulty_.Break(operation);
   }
 
   void Compare() {
@@ -104,8 +80,7 @@ class KeyBookModelTest : public test::KeyFixture, public testing::WithParamInter
                 state.root());
   }
 
-  test::SeededRandom choices_{test::Seed(GetParam())};
-  FaultyEnvironment faulty_{environment_};  // One disk through all restarts.
+  test::StoreModel model_{GetParam(), environment_};
   std::unique_ptr<KeyBooks> books_;
   std::map<KeyId, Known> added_;
   std::map<KeyId, Known> committed_;
@@ -113,32 +88,9 @@ class KeyBookModelTest : public test::KeyFixture, public testing::WithParamInter
 };
 
 TEST_P(KeyBookModelTest, EqualsItsModelAfterEachStep) {
-  SCOPED_TRACE(test::SeedTrace(test::Seed(GetParam())));
-  for (int step = 0; step < 200; ++step) {
-    SCOPED_TRACE(step);
-    switch (Draw(10)) {
-      case 0:
-        Reopen(/*power_cut=*/true);
-        break;
-      case 1:
-        Reopen(/*power_cut=*/false);
-        break;
-      case 2:
-        if (Draw(2) == 0)
-          BreakSomething();
-        else
-          faulty_.Repair();
-        break;
-      case 3:
-      case 4:
-        Commit();
-        break;
-      default:
-        Add();
-    }
-    Compare();
-    if (HasFailure()) return;
-  }
+  model_.Run(
+      /*commits=*/2, [this](bool power_cut) { Reopen(power_cut); }, [this] { Commit(); }, [this] { Add(); },
+      [this] { Compare(); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, KeyBookModelTest, testing::Range<uint64_t>(1, 13));

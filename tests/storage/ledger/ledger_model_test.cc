@@ -2,21 +2,13 @@
 #include <map>
 
 #include "tests/storage/ledger/ledger_fixture.h"
-#include "tests/support/faulty_environment.h"
+#include "tests/support/store_model.h"
 
 namespace turret {
 namespace {
 
-using test::FaultyEnvironment;
-
 class LedgerModelTest : public test::LedgerFixture, public testing::WithParamInterface<uint64_t> {
  protected:
-  uint64_t Draw(uint64_t below) {
-    uint8_t raw[8];
-    choices_.Fill(raw);
-    return LoadU64(raw) % below;
-  }
-
   void Append() {
     const std::string text = "entry " + std::to_string(made_++);
     if (AppendOne(*ledger_, text).ok()) appended_.push_back(text);
@@ -32,12 +24,7 @@ class LedgerModelTest : public test::LedgerFixture, public testing::WithParamInt
 
   void Reopen(bool power_cut) {
     ledger_.reset();
-    faulty_.Repair();
-    if (power_cut) faulty_.PowerCut(choices_);
-    if (Draw(3) == 0) BreakSomething();
-    auto opened = Open(faulty_, directory_);
-    faulty_.Repair();
-    ledger_ = opened.ok() ? *std::move(opened) : Open(faulty_, directory_).value();
+    ledger_ = model_.Reopen(power_cut, [this] { return Open(model_.disk(), directory_); });
     // What was appended and not committed may be there or not: the ledger decides.
     appended_.clear();
     const std::vector<std::string> texts = Facts();
@@ -45,17 +32,6 @@ class LedgerModelTest : public test::LedgerFixture, public testing::WithParamInt
     committed_.insert(committed_.end(), texts.begin() + static_cast<ptrdiff_t>(committed_.size()),
                       texts.end());
     published_[ledger_->Head().size()] = ledger_->Head().root();
-  }
-
-  void BreakSomething() {
-    using Operation = FaultyEnvironment::Operation;
-    constexpr Operation kOperations[] = {Operation::kCreate, Operation::kWrite, Operation::kSync,
-                                         Operation::kSyncDirectory};
-    const Operation operation = kOperations[Draw(std::size(kOperations))];
-    if (Draw(2) == 0)
-      faulty_.FailNth(operation, 1 + Draw(4));
-    else
-      faulty_.Break(operation);
   }
 
   // Entries of the test, without those that the ledger adds.
@@ -74,10 +50,9 @@ class LedgerModelTest : public test::LedgerFixture, public testing::WithParamInt
                                     ledger_->ConsistencyProof(size, ledger_->Head().size()).value()));
   }
 
-  test::SeededRandom choices_{test::Seed(GetParam())};
+  test::StoreModel model_{GetParam(), environment_};
   std::string directory_ = folder_ / "ledger";
-  FaultyEnvironment faulty_{environment_};  // One disk through all restarts.
-  std::unique_ptr<Ledger> ledger_ = Open(faulty_, directory_).value();
+  std::unique_ptr<Ledger> ledger_ = Open(model_.disk(), directory_).value();
   int made_ = 0;
   std::vector<std::string> appended_;
   std::vector<std::string> committed_;
@@ -85,33 +60,9 @@ class LedgerModelTest : public test::LedgerFixture, public testing::WithParamInt
 };
 
 TEST_P(LedgerModelTest, EqualsItsModelAfterEachStep) {
-  SCOPED_TRACE(test::SeedTrace(test::Seed(GetParam())));
-  for (int step = 0; step < 200; ++step) {
-    SCOPED_TRACE(step);
-    switch (Draw(10)) {
-      case 0:
-        Reopen(/*power_cut=*/true);
-        break;
-      case 1:
-        Reopen(/*power_cut=*/false);
-        break;
-      case 2:
-        if (Draw(2) == 0)
-          BreakSomething();
-        else
-          faulty_.Repair();
-        break;
-      case 3:
-      case 4:
-      case 5:
-        Commit();
-        break;
-      default:
-        Append();
-    }
-    Compare();
-    if (HasFatalFailure()) return;
-  }
+  model_.Run(
+      /*commits=*/3, [this](bool power_cut) { Reopen(power_cut); }, [this] { Commit(); },
+      [this] { Append(); }, [this] { Compare(); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, LedgerModelTest, testing::Range<uint64_t>(1, 13));
