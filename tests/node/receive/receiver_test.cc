@@ -304,7 +304,7 @@ TEST_F(ReceiverTest, AStreamComesBackOnThePortItHad) {
   const uint16_t port = receiver_->Open(stream).value();
   receiver_.reset();
   Create();
-  ASSERT_TRUE(receiver_->Reopen(stream, port, {}).ok());
+  ASSERT_TRUE(receiver_->Reopen(stream, port).ok());
   sender_.Send(port, "before");
   EXPECT_EQ(receiver_->Datagrams(stream), 0u);
   ASSERT_TRUE(receiver_->Listen(stream).ok());
@@ -322,10 +322,10 @@ TEST_F(ReceiverTest, APortOfSomebodyElseIsReopenedWhenItIsFree) {
   const StreamId stream = StreamId::Make(random_);
   const uint16_t port = receiver_->Open(stream).value();
   const StreamId other = StreamId::Make(random_);
-  EXPECT_TRUE(absl::IsAlreadyExists(receiver_->Reopen(other, port, {})));
-  EXPECT_TRUE(absl::IsAlreadyExists(receiver_->Reopen(stream, port, {})));
+  EXPECT_TRUE(absl::IsAlreadyExists(receiver_->Reopen(other, port)));
+  EXPECT_TRUE(absl::IsAlreadyExists(receiver_->Reopen(stream, port)));
   receiver_->Close(stream);
-  EXPECT_TRUE(receiver_->Reopen(other, port, {}).ok());
+  EXPECT_TRUE(receiver_->Reopen(other, port).ok());
 }
 
 TEST(MediaSocketTest, ABufferThatHoldsLessThan5SecondsOfG711IsWarnedOf) {
