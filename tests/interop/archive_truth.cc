@@ -1,6 +1,7 @@
 #include "tests/interop/archive_truth.h"
 
 #include <cmath>
+#include <cstring>
 
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
@@ -33,6 +34,45 @@ int64_t Nanoseconds(const nlohmann::json& object, const std::string& field) {
 
 int64_t SecondsAsNanoseconds(const nlohmann::json& object, const std::string& field) {
   return std::llround(object.value(field, 0.0) * 1e9);
+}
+
+std::vector<bool> PacketsKept(const Cluster& cluster, const nlohmann::json& call,
+                              const floor::StreamTruth& sent) {
+  const nlohmann::json stream = StreamOf(call, sent.label);
+  EXPECT_TRUE(stream.is_object()) << sent.label;
+  if (!stream.is_object()) return std::vector<bool>(sent.packets.size());
+  const TemporaryFolder folder;
+  const std::string out = folder / "payload";
+  const CommandResult play =
+      cluster.Ctl({"play", call["call_id"], "--reason", "test", "--raw", stream["stream_id"], "-o", out});
+  EXPECT_EQ(play.exit_code, 0) << play.err;
+  const std::string got = ReadFileOrEmpty(out);
+  std::vector<bool> kept;
+  size_t at = 0;
+  for (size_t i = 0; i < sent.packets.size(); ++i) {
+    const uint8_t* const payload = sent.payload.data() + i * sent.packet_samples;
+    kept.push_back(at + sent.packet_samples <= got.size() &&
+                   std::memcmp(got.data() + at, payload, sent.packet_samples) == 0);
+    if (kept.back()) at += sent.packet_samples;
+  }
+  EXPECT_EQ(at, got.size()) << "what was not sent, or not in this order";
+  return kept;
+}
+
+void ExpectAddsUp(const nlohmann::json& totals, const nlohmann::json& intervals,
+                  const nlohmann::json& enrolled) {
+  const int64_t begin = Nanoseconds(enrolled, "begin");
+  const int64_t end = Nanoseconds(enrolled, "end");
+  EXPECT_EQ(SecondsAsNanoseconds(totals, "enrolled_seconds"), end - begin);
+  EXPECT_EQ(SecondsAsNanoseconds(totals, "recorded_seconds") + SecondsAsNanoseconds(totals, "idle_seconds") +
+                SecondsAsNanoseconds(totals, "paused_seconds") + SecondsAsNanoseconds(totals, "gap_seconds"),
+            end - begin);
+  int64_t at = begin;
+  for (const nlohmann::json& interval : intervals) {
+    EXPECT_EQ(Nanoseconds(interval, "begin"), at) << "a hole, or an overlap";
+    at = Nanoseconds(interval, "end");
+  }
+  EXPECT_EQ(at, end);
 }
 
 void ExpectEveryPayloadByte(const Cluster& cluster, const floor::FloorTruth& truth) {

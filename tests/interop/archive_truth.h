@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "nlohmann/json.hpp"
 #include "tests/floor/truth.h"
@@ -17,6 +18,14 @@ nlohmann::json StreamOf(const nlohmann::json& call, const std::string& label);
 int64_t Nanoseconds(const nlohmann::json& object, const std::string& field);
 /// Seconds as whole nanoseconds; 0 when absent.
 int64_t SecondsAsNanoseconds(const nlohmann::json& object, const std::string& field);
+
+/// Of each packet that `sent` lists: whether the record of its call holds its payload, in order. No two
+/// payloads may be alike. An EXPECT that the record holds nothing else.
+std::vector<bool> PacketsKept(const Cluster& cluster, const nlohmann::json& call,
+                              const floor::StreamTruth& sent);
+/// `coverage` of a line or of one of its channels adds up to the enrolled time, without hole or overlap.
+void ExpectAddsUp(const nlohmann::json& totals, const nlohmann::json& intervals,
+                  const nlohmann::json& enrolled);
 
 /// Every stream of every established call gives back exactly the payload that was sent (policy `exact`): an
 /// EXPECT for each.

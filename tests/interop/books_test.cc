@@ -79,23 +79,6 @@ class BooksTest : public testing::Test {
     return gaps;
   }
 
-  static void ExpectAddsUp(const nlohmann::json& totals, const nlohmann::json& intervals,
-                           const nlohmann::json& enrolled) {
-    const int64_t begin = Nanoseconds(enrolled, "begin");
-    const int64_t end = Nanoseconds(enrolled, "end");
-    EXPECT_EQ(SecondsAsNanoseconds(totals, "enrolled_seconds"), end - begin);
-    EXPECT_EQ(
-        SecondsAsNanoseconds(totals, "recorded_seconds") + SecondsAsNanoseconds(totals, "idle_seconds") +
-            SecondsAsNanoseconds(totals, "paused_seconds") + SecondsAsNanoseconds(totals, "gap_seconds"),
-        end - begin);
-    int64_t at = begin;
-    for (const nlohmann::json& interval : intervals) {
-      EXPECT_EQ(Nanoseconds(interval, "begin"), at) << "a hole, or an overlap";
-      at = Nanoseconds(interval, "end");
-    }
-    EXPECT_EQ(at, end);
-  }
-
   const uint64_t seed_ = Seed(4711);
   std::unique_ptr<Cluster> cluster_;
   floor::FloorTruth truth_;

@@ -35,8 +35,8 @@ class Cluster {
 
   /// The parts, one by one. A stopped coordinator comes back on the same port.
   [[nodiscard]] absl::Status StartCoordinator();
-  /// `kill_point`, "name" or "name:n": where a `-chaos` node kills itself (storage/base/kill_point.h), once it is
-  /// armed.
+  /// `kill_point`, "name" or "name:n": where a `-chaos` node kills itself (storage/base/kill_point.h), once
+  /// it is armed.
   [[nodiscard]] absl::Status StartNode(const std::string& kill_point = "");
   void ArmKillPoint();
   /// The node itself, under a socket store; 0 while it does not run.

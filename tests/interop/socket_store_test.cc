@@ -2,8 +2,8 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <cstring>
 #include <thread>
+#include <vector>
 
 #include "absl/time/clock.h"
 #include "fmt/format.h"
@@ -73,28 +73,14 @@ class SocketStoreTest : public testing::Test {
   }
   /// All that was sent, in order, but for what came just before a kill. Returns how many packets are missing.
   int ExpectRecorded(const floor::CallTruth& call, const floor::StreamTruth& sent) {
-    const nlohmann::json record = FindCall(*cluster_, call.sip_call_id);
-    const nlohmann::json stream = StreamOf(record, sent.label);
-    EXPECT_TRUE(stream.is_object());
-    const TemporaryFolder folder;
-    const std::string out = folder / "payload";
-    const CommandResult play = cluster_->Ctl(
-        {"play", record["call_id"], "--reason", "test", "--raw", stream["stream_id"], "-o", out});
-    EXPECT_EQ(play.exit_code, 0) << play.err;
-    const std::string got = ReadFileOrEmpty(out);
+    const std::vector<bool> kept = PacketsKept(*cluster_, FindCall(*cluster_, call.sip_call_id), sent);
     int missing = 0;
-    size_t at = 0;
-    for (size_t i = 0; i < sent.packets.size(); ++i) {
-      const uint8_t* const payload = sent.payload.data() + i * sent.packet_samples;
-      const bool there = at + sent.packet_samples <= got.size() &&
-                         std::memcmp(got.data() + at, payload, sent.packet_samples) == 0;
-      if (there) at += sent.packet_samples;
-      if (there) continue;
+    for (size_t i = 0; i < kept.size(); ++i) {
+      if (kept[i]) continue;
       ++missing;
       EXPECT_TRUE(JustBeforeAKill(absl::FromUnixNanos(sent.packets[i].due_utc_ns)))
           << "packet " << i << " of " << sent.packets.size();
     }
-    EXPECT_EQ(at, got.size()) << "more than was sent";
     return missing;
   }
 
