@@ -34,7 +34,7 @@ class BadInputTest : public testing::Test {
     good.tcp = true;
     good.traders = 1;
     good.calls = 1;
-    good.call_length = absl::Seconds(8);
+    good.call_length = absl::Seconds(4);
     good.speech = false;
     good_call_ = std::thread([this, good] { truth_ = floor::RunFloor(good); });
   }
@@ -97,7 +97,7 @@ class BadInputTest : public testing::Test {
   void ExpectFlaggedAndGoodCallUnharmed(const std::string& odd_call_id, const std::string& flag) {
     good_call_.join();
     ASSERT_TRUE(truth_.ok()) << truth_.status();
-    ASSERT_TRUE(cluster_->WaitUntilSettled(2, absl::Seconds(20)));
+    ASSERT_TRUE(cluster_->WaitUntilSettled(2, absl::Seconds(60)));
     const nlohmann::json call = FindCall(*cluster_, odd_call_id);
     ASSERT_TRUE(call.is_object());
     const std::string flags = call.value("flags", nlohmann::json::array()).dump();
@@ -157,7 +157,7 @@ TEST_F(BadInputTest, ShortAndWrongRtpIsCountedByReason) {
       PlaceOddCall(*client, SpecOfSecondTrader(), {{0x80, 0x08}, std::vector<uint8_t>(172, 0x40), {}});
   good_call_.join();
   ASSERT_TRUE(truth_.ok()) << truth_.status();
-  ASSERT_TRUE(cluster_->WaitUntilSettled(2, absl::Seconds(20)));
+  ASSERT_TRUE(cluster_->WaitUntilSettled(2, absl::Seconds(60)));
   const std::string metrics = cluster_->NodeMetrics();
   EXPECT_EQ(MetricValue(metrics, "turret_rtp_packets_dropped_total{reason=\"too_short\"}"), 2);
   EXPECT_EQ(MetricValue(metrics, "turret_rtp_packets_dropped_total{reason=\"bad_version\"}"), 1);
@@ -182,7 +182,7 @@ TEST_F(BadInputTest, CutAndOversizedSipIsRefusedAndTheCallOnTheOtherConnectionGo
   const std::string odd = PlaceOddCall(*udp, SpecOfSecondTrader());
   good_call_.join();
   ASSERT_TRUE(truth_.ok()) << truth_.status();
-  ASSERT_TRUE(cluster_->WaitUntilSettled(2, absl::Seconds(20)));
+  ASSERT_TRUE(cluster_->WaitUntilSettled(2, absl::Seconds(60)));
   EXPECT_TRUE(FindCall(*cluster_, odd).is_object());
   ExpectEveryPayloadByte(*cluster_, *truth_);
   EXPECT_GE(MetricSum(cluster_->NodeMetrics(), "turret_sip_refused_total"), 1);
@@ -202,7 +202,7 @@ TEST_F(BadInputTest, AReplicationClientWithoutACertificateIsRefusedByTls) {
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   good_call_.join();
   ASSERT_TRUE(truth_.ok()) << truth_.status();
-  ASSERT_TRUE(cluster_->WaitUntilSettled(1, absl::Seconds(20)));
+  ASSERT_TRUE(cluster_->WaitUntilSettled(1, absl::Seconds(60)));
   ExpectEveryPayloadByte(*cluster_, *truth_);
 }
 
@@ -210,7 +210,7 @@ TEST_F(BadInputTest, AReplicationClientWithoutACertificateIsRefusedByTls) {
 TEST_F(BadInputTest, ItCannotPlayAndTheRefusalIsCounted) {
   good_call_.join();
   ASSERT_TRUE(truth_.ok()) << truth_.status();
-  ASSERT_TRUE(cluster_->WaitUntilSettled(1, absl::Seconds(20)));
+  ASSERT_TRUE(cluster_->WaitUntilSettled(1, absl::Seconds(60)));
   const nlohmann::json call = FindCall(*cluster_, truth_->calls[0].sip_call_id);
   const CommandResult play = cluster_->Ctl(
       {"play", call["call_id"], "--reason", "test", "-o", cluster_->folder() + "/heard.wav"}, "it");

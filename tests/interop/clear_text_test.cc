@@ -53,7 +53,7 @@ class ClearTextTest : public testing::Test {
     wanted_ = WantedOf(*truth);
     in_spool_ = Search(cluster_->spool());
     ASSERT_TRUE(cluster_->StartCoordinator().ok());
-    ASSERT_TRUE(cluster_->WaitUntilSettled(1, absl::Seconds(30)));
+    ASSERT_TRUE(cluster_->WaitUntilSettled(1, absl::Seconds(60)));
     in_volumes_ = Search(cluster_->archive() + "/volumes");
     in_rest_ = Search(cluster_->archive() + "/ledger");
     in_books_ = Search(cluster_->archive() + "/books");

@@ -14,13 +14,14 @@
 #include "tests/floor/speech.h"
 #include "tests/interop/archive_truth.h"
 #include "tests/interop/cluster.h"
+#include "tests/interop/disk_stalls.h"
 
 namespace turret::test {
 namespace {
 
 constexpr absl::Duration kCallLength = absl::Seconds(20);  // Longer than any of them lasts.
 constexpr absl::Duration kGoesOn = absl::Milliseconds(600);
-constexpr absl::Duration kLossMax = absl::Milliseconds(300);   // Before the kill: not committed yet.
+constexpr absl::Duration kLossMax = absl::Milliseconds(200);   // Before the kill: not committed yet.
 constexpr absl::Duration kStartMax = absl::Milliseconds(100);  // After the node said that it is ready.
 constexpr absl::Duration kPacket = absl::Milliseconds(20);
 constexpr absl::Duration kSentLate = absl::Milliseconds(100);  // By a simulator that shares its processor.
@@ -48,6 +49,7 @@ class CrashTest : public testing::Test {
     auto cluster = Cluster::Start(options);
     ASSERT_TRUE(cluster.ok()) << cluster.status();
     cluster_ = *std::move(cluster);
+    stalls_ = std::make_unique<DiskStalls>(cluster_->folder());
     player_ = *floor::RtpPlayer::Create();
     for (const bool tcp : {false, true})
       sip_.push_back(*floor::SipClient::Connect(cluster_->sip_address(), tcp));
@@ -170,7 +172,7 @@ class CrashTest : public testing::Test {
       const absl::Time due = absl::FromUnixNanos(sent.packets[i].due_utc_ns);
       if (kept[i] || due >= call.hung_up - kPacket)
         continue;  // With the BYE under way it may be there, or not.
-      EXPECT_TRUE(due >= call.died - kLossMax && due < call.back + kStartMax)
+      EXPECT_TRUE(due >= call.died - stalls_->LossMax(call.died, kLossMax) && due < call.back + kStartMax)
           << "packet " << i << " of " << kept.size() << ", " << absl::ToDoubleMilliseconds(due - call.died)
           << " ms after the kill";
       first_missing = std::min(first_missing, i);
@@ -206,6 +208,7 @@ class CrashTest : public testing::Test {
 
   const uint64_t seed_ = Seed(20261125);
   std::unique_ptr<Cluster> cluster_;
+  std::unique_ptr<DiskStalls> stalls_;
   std::unique_ptr<floor::RtpPlayer> player_;
   std::vector<std::unique_ptr<floor::SipClient>> sip_;  // UDP, TCP.
   std::vector<std::unique_ptr<TestCall>> calls_;
@@ -248,7 +251,7 @@ TEST_F(CrashTest, KilledAtAnyPointTheNodeTakesItsCallsUpAgain) {
     ASSERT_NO_FATAL_FAILURE(GoOnAndEnd(changes));
   }
 
-  ASSERT_TRUE(cluster_->WaitUntilSettled(calls_.size(), absl::Seconds(30)));
+  ASSERT_TRUE(cluster_->WaitUntilSettled(calls_.size(), absl::Seconds(60)));
   records_ = *cluster_->CtlJson({"calls"});
   EXPECT_EQ(records_.size(), calls_.size());
   for (const auto& call : calls_) ExpectRecorded(*call);

@@ -31,7 +31,7 @@ class PlayTest : public testing::TestWithParam<Path> {
     auto truth = floor::RunFloor(floor_options);
     ASSERT_TRUE(truth.ok()) << truth.status();
     truth_ = *std::move(truth);
-    ASSERT_TRUE(cluster_->WaitUntilSettled(truth_.calls.size(), absl::Seconds(20)));
+    ASSERT_TRUE(cluster_->WaitUntilSettled(truth_.calls.size(), absl::Seconds(60)));
   }
   std::unique_ptr<Cluster> cluster_;
   floor::FloorTruth truth_;

@@ -46,7 +46,7 @@ TEST_P(SippTest, RawPlayIsByteForByteThePayloadThatWasSent) {
   const CommandResult sipp = PlaceCall(**cluster, folder.path(), GetParam());
   ASSERT_EQ(sipp.exit_code, 0) << sipp.out.substr(sipp.out.size() > 3000 ? sipp.out.size() - 3000 : 0)
                                << sipp.err;
-  ASSERT_TRUE((*cluster)->WaitUntilSettled(1, absl::Seconds(20)));
+  ASSERT_TRUE((*cluster)->WaitUntilSettled(1, absl::Seconds(60)));
 
   const auto calls = (*cluster)->CtlJson({"calls", "--trader", "ada ashdown"});
   ASSERT_TRUE(calls.ok()) << calls.status();

@@ -279,6 +279,10 @@ class SipJournalFaultTest : public SipRestartTest {
     journal_ = SessionJournal::Open(faulty_, folder_ / "faulty", journal_key_.Clone(), random_).value();
     SipRestartTest::SetUp();
   }
+  void TearDown() override {  // Both still write.
+    server_.reset();
+    journal_.reset();
+  }
   turret::test::FaultyEnvironment faulty_{environment_};
 };
 
