@@ -113,7 +113,7 @@ std::string SipClient::MakeSdp(const CallSpec& spec, const std::string& directio
       sdp += fmt::format("a=rtpmap:{}\r\n", media.rtpmap);
     else
       sdp += media.a_law ? "a=rtpmap:8 PCMA/8000\r\n" : "a=rtpmap:0 PCMU/8000\r\n";
-    sdp += fmt::format("a=ptime:20\r\na=label:{}\r\na={}\r\n", media.label,
+    sdp += fmt::format("a=ptime:{}\r\na=label:{}\r\na={}\r\n", media.ptime_ms, media.label,
                        direction.empty() ? media.direction : direction);
   }
   return sdp;

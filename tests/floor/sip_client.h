@@ -29,6 +29,7 @@ struct MediaLine {
   std::string direction = "sendonly";
   std::string connection;  // c= of the line; empty: the session's.
   std::string rtpmap;      // "98 EXOTIC/8000" to offer an odd codec; empty: G.711.
+  int ptime_ms = 20;
 };
 
 struct CallSpec {
