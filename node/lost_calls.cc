@@ -62,10 +62,12 @@ v1::Fact EndOf(const std::string& call_id, int64_t utc_ns, Random& random) {
 
 absl::StatusOr<int> EndLostCalls(Spool& spool, SessionJournal& journal, Random& random) {
   OpenCalls calls;
-  if (const auto snapshot = spool.snapshot())
+  const std::optional<uint64_t> settled = journal.settled();
+  const auto snapshot = spool.snapshot();
+  if (!settled && snapshot != nullptr)
     for (const Buffer& part : snapshot->parts) TURRET_RETURN_IF_ERROR(Block(0, part).Visit(calls));
   const uint64_t end = spool.Stats().position_durable;
-  for (uint64_t position = spool.Oldest(); position < end;) {
+  for (uint64_t position = std::max(spool.Oldest(), settled.value_or(0)); position < end;) {
     const absl::StatusOr<std::shared_ptr<const Block>> block = spool.Read(position, absl::ZeroDuration());
     if (!block.ok()) {
       spdlog::error("spool: {}; going on behind it", block.status().ToString());

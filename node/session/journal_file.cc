@@ -52,12 +52,14 @@ class Reading {
     ++records_;
     if (entry.has_dialog()) dialogs_[entry.dialog().call_id()] = entry.dialog();
     if (entry.what_case() == v1::JournalEntry::kForgotten) dialogs_.erase(entry.forgotten());
+    if (entry.what_case() == v1::JournalEntry::kSettled) settled_ = entry.settled();
     if (entry.what_case() == v1::JournalEntry::kSnapshot) complete_ = entry.snapshot() + 1 == records_;
     return absl::OkStatus();
   }
 
   uint64_t records() const { return records_; }
   bool complete() const { return complete_; }
+  std::optional<uint64_t> settled() const { return settled_; }
   std::map<std::string, v1::JournaledDialog> TakeDialogs() { return std::move(dialogs_); }
 
  private:
@@ -65,6 +67,7 @@ class Reading {
   const SecretKey& key_;
   uint64_t records_ = 0;
   bool complete_ = false;
+  std::optional<uint64_t> settled_;
   std::map<std::string, v1::JournaledDialog> dialogs_;
 };
 
@@ -135,6 +138,7 @@ absl::StatusOr<FoundJournal> ReadJournal(Environment& environment, const std::st
     if (content != Content::kComplete) continue;
     complete = true;
     found.dialogs = reading.TakeDialogs();
+    found.settled = reading.settled();
   }
   return found;
 }

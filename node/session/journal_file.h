@@ -54,6 +54,7 @@ class JournalWriter {
 
 struct FoundJournal {
   std::map<std::string, v1::JournaledDialog> dialogs;  // By call id.
+  std::optional<uint64_t> settled;                     // The last; nullopt: none was told.
   uint64_t generation_last = 0;                        // Of any file in the directory.
   std::vector<std::string> files;                      // To remove when a newer one is durable.
   uint64_t unopened = 0;                               // Moved aside as *.unopened.

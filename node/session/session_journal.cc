@@ -40,6 +40,7 @@ struct SessionJournal::State {
 
   mutable absl::Mutex mutex;
   std::map<std::string, v1::JournaledDialog> live ABSL_GUARDED_BY(mutex);
+  std::optional<uint64_t> settled ABSL_GUARDED_BY(mutex);
   std::vector<v1::JournalEntry> pending ABSL_GUARDED_BY(mutex);
 };
 
@@ -56,6 +57,7 @@ absl::Status SessionJournal::State::Rewrite() {
     absl::MutexLock lock(&mutex);
     for (const auto& [call, dialog] : live) *entries.emplace_back().mutable_dialog() = dialog;
     entries.emplace_back().set_snapshot(live.size());
+    if (settled) entries.emplace_back().set_settled(*settled);
     pending.clear();
   }
   file.reset();
@@ -95,6 +97,7 @@ absl::StatusOr<std::unique_ptr<SessionJournal>> SessionJournal::Open(Environment
   {
     absl::MutexLock lock(&state.mutex);
     state.live = std::move(found.dialogs);
+    state.settled = found.settled;
   }
   TURRET_RETURN_IF_ERROR(state.Rewrite());
   return journal;
@@ -118,6 +121,18 @@ void SessionJournal::Forget(const CallId& call) {
   absl::MutexLock lock(&state_->mutex);
   if (state_->live.erase(call.ToProto()) == 0) return;
   state_->pending.emplace_back().set_forgotten(call.ToProto());
+}
+
+void SessionJournal::Settle(uint64_t position) {
+  absl::MutexLock lock(&state_->mutex);
+  if (state_->settled == position) return;
+  state_->settled = position;
+  state_->pending.emplace_back().set_settled(position);
+}
+
+std::optional<uint64_t> SessionJournal::settled() const {
+  absl::MutexLock lock(&state_->mutex);
+  return state_->settled;
 }
 
 bool SessionJournal::dirty() const {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,11 @@ class SessionJournal {
   /// In memory, NOT on disk, until a Commit. Put replaces what was known of the dialog's call.
   void Put(v1::JournaledDialog dialog);
   void Forget(const CallId& call);
+  /// The journal, as it stands now, knows of each call that began or ended in the spool below `position`,
+  /// which is durable: the next start need not read further back. As Put: with the next Commit.
+  void Settle(uint64_t position);
+  /// The last one; after Open, the earlier process's. Nullopt: the spool must be read from its beginning.
+  std::optional<uint64_t> settled() const;
   bool dirty() const;
   /// Writes and syncs everything that was put and forgotten before the call. After an error nothing of
   /// earlier commits is lost, and the next Commit writes all of it into a new file. Errors: as Environment.

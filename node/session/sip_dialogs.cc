@@ -292,12 +292,14 @@ void SipDialogs::End(uint64_t dialog_id, v1::CallEnded::Reason reason, nta_incom
 // Draining a port may take a round of the receiver: the gate's thread waits for it, not this one.
 void SipDialogs::SubmitEnd(std::shared_ptr<Session> session, v1::CallEnded::Reason reason,
                            nta_incoming_t* bye) {
+  ++ends_under_way_;
   gate_.Submit([session, reason] { return session->End(reason); },
                [this, session, reason, bye](const absl::Status& durable) {
                  if (bye != nullptr) {
                    nta_incoming_treply(bye, SIP_200_OK, TAG_END());
                    nta_incoming_destroy(bye);
                  }
+                 --ends_under_way_;
                  if (durable.ok())
                    journal_.Forget(session->call_id());
                  else

@@ -83,6 +83,7 @@ class SipDialogs {
   void SubmitEnd(std::shared_ptr<Session> session, v1::CallEnded::Reason reason, nta_incoming_t* bye);
   void SendBye(const Dialog& dialog);
   [[nodiscard]] absl::Status RebuildOne(const v1::JournaledDialog& journaled);
+  void EndUnbuilt(CallId call);
   void AnswerAnew(const Dialog& dialog);
   void AnswerAnew(const Dialog& dialog, nta_incoming_t* irq);
   void ReopenPorts();
@@ -94,6 +95,8 @@ class SipDialogs {
   void Journal(Dialog& dialog);
   void Expire();
   void RetryEnds();
+  /// So that the next start reads little of the spool.
+  void Settle();
 
   /// Answers with an error, counted under `reason`; returns `status`.
   int Refuse(nta_incoming_t* irq, int status, std::string_view reason);
@@ -121,7 +124,9 @@ class SipDialogs {
     v1::CallEnded::Reason reason;
   };
   std::vector<Ending> endings_;  // The spool did not take their end yet.
+  size_t ends_under_way_ = 0;    // They stand in the spool, perhaps, and not in the journal.
   absl::Duration last_retry_;
+  absl::Duration last_settled_;
   absl::Duration started_at_;
   std::set<uint64_t> reopening_;                        // Some of their ports are not free yet.
   std::set<std::pair<std::string, std::string>> over_;  // Call-ID and From tag; a BYE may still want its 200.

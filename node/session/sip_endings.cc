@@ -9,6 +9,7 @@ namespace turret::node {
 namespace {
 
 constexpr absl::Duration kRetryInterval = absl::Seconds(1);
+constexpr absl::Duration kSettleInterval = absl::Seconds(2);
 
 int OnByeAnswered(void*, nta_outgoing_t* orq, const sip_t* sip) {
   if (sip == nullptr || sip->sip_status == nullptr || sip->sip_status->st_status >= 200)
@@ -55,6 +56,14 @@ void SipDialogs::RetryEnds() {
     SubmitEnd(std::move(ending.session), ending.reason, nullptr);
 }
 
+// Calls are put into the journal on this thread as they begin, and forgotten here once their end is durable.
+void SipDialogs::Settle() {
+  const absl::Duration now = parts_.clock.Elapsed();
+  if (now - last_settled_ < kSettleInterval || ends_under_way_ > 0 || !endings_.empty()) return;
+  last_settled_ = now;
+  journal_.Settle(parts_.spool.Stats().position_durable);
+}
+
 void SipDialogs::Tick() {
   const SipAgent::Refused refused = agent_->TakeRefused();
   Count("malformed", refused.malformed);
@@ -69,6 +78,7 @@ void SipDialogs::Tick() {
   Expire();
   RetryEnds();
   WatchUnproven();
+  Settle();
   if (journal_.dirty()) gate_.Submit(nullptr, [](const absl::Status&) {});
 }
 

@@ -38,13 +38,34 @@ void SipDialogs::Rebuild() {
       ++failed;
       spdlog::error("a call of the earlier process cannot be taken up: {}", rebuilt.ToString());
     }
-    if (call.ok() && (journaled.over() || !rebuilt.ok())) journal_.Forget(*call);
+    if (call.ok() && journaled.over()) journal_.Forget(*call);
+    if (call.ok() && !rebuilt.ok()) EndUnbuilt(*call);
   }
   if (dialogs_.empty() && failed == 0) return;
   spdlog::info("{} calls of the earlier process go on", dialogs_.size());
   started_at_ = parts_.clock.Elapsed();
   // What is sent counts on from a CSeq that is journaled.
   gate_.Submit(nullptr, [this](const absl::Status&) { ProbeAll(); });
+}
+
+// Nobody else would: the spool is read from where the journal is settled.
+void SipDialogs::EndUnbuilt(CallId call) {
+  ++ends_under_way_;
+  gate_.Submit(
+      [this, call] {
+        const int64_t now_ns = absl::ToUnixNanos(parts_.clock.Utc());
+        v1::Fact fact;
+        fact.set_fact_id(FactId::Make(parts_.random).ToProto());
+        fact.set_call_id(call.ToProto());
+        fact.set_utc_ns(now_ns);
+        fact.mutable_call_ended()->set_ended_utc_ns(now_ns);
+        fact.mutable_call_ended()->set_reason(v1::CallEnded::NODE_LOST);
+        return parts_.spool.AppendFact(fact).status();
+      },
+      [this, call](const absl::Status& durable) {
+        --ends_under_way_;
+        if (durable.ok()) journal_.Forget(call);  // Else the next start tries again.
+      });
 }
 
 absl::Status SipDialogs::RebuildOne(const v1::JournaledDialog& journaled) {

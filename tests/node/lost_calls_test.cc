@@ -62,5 +62,18 @@ TEST_F(LostCallsTest, ACallThatEndedAndIsStillInTheJournalIsOver) {
   EXPECT_TRUE(journal_->Dialogs()[0].over());
 }
 
+TEST_F(LostCallsTest, WhatLiesBeforeASettledPositionIsNotReadAgain) {
+  const auto before = Answer();
+  ASSERT_TRUE(spool_->Commit().ok());
+  journal_->Settle(spool_->Stats().position_durable);
+  const auto behind = Answer();
+  const auto ended = Answer();
+  Journal(*ended);
+  ASSERT_TRUE(ended->End(v1::CallEnded::BYE).ok());
+  EXPECT_EQ(EndLost(), 1);
+  EXPECT_EQ(Facts(v1::Fact::kCallEnded).back().call_id(), behind->call_id().ToProto());
+  EXPECT_TRUE(journal_->Dialogs().at(0).over());
+}
+
 }  // namespace
 }  // namespace turret::node

@@ -77,6 +77,22 @@ TEST_F(SessionJournalTest, WhatWasCommittedIsFoundByTheNextProcess) {
   EXPECT_THAT(Files(), testing::SizeIs(1));
 }
 
+TEST_F(SessionJournalTest, TheSettledPositionOutlivesTheFileItWasWrittenTo) {
+  EXPECT_EQ(Open()->settled(), std::nullopt);
+  {
+    const auto journal = Open();
+    journal->Settle(7);
+    journal->Settle(9);
+    EXPECT_TRUE(journal->dirty());
+    ASSERT_TRUE(journal->Commit().ok());
+    journal->Settle(9);
+    EXPECT_FALSE(journal->dirty());
+    journal->Settle(11);  // Never committed.
+  }
+  EXPECT_EQ(Open()->settled(), 9u);
+  EXPECT_EQ(Open()->settled(), 9u);
+}
+
 TEST_F(SessionJournalTest, NothingOfACallStandsOnTheDiskInClear) {
   const auto journal = Open();
   v1::JournaledDialog dialog = Dialog(NewCall(), 1);
