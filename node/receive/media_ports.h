@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "absl/status/statusor.h"
 #include "storage/base/ids.h"
@@ -17,8 +18,10 @@ class MediaPorts {
   virtual absl::StatusOr<uint16_t> Open(StreamId stream) = 0;
   /// As Open, but what comes waits in the sockets (G.711: some seconds fit) until Listen.
   virtual absl::StatusOr<uint16_t> Hold(StreamId stream) = 0;
-  /// Begins to receive for a stream whose ports are held. Errors: NotFound, ResourceExhausted.
-  [[nodiscard]] virtual absl::Status Listen(StreamId stream) = 0;
+  /// Begins to receive for streams whose ports are held, all at once: nothing that comes for the first delays
+  /// the last. Errors: NotFound, ResourceExhausted; of one stream, the others are listened to all the same.
+  [[nodiscard]] virtual absl::Status Listen(std::span<const StreamId> streams) = 0;
+  [[nodiscard]] absl::Status Listen(StreamId stream) { return Listen(std::span(&stream, 1)); }
   /// As Hold, on the port that `stream` had in an earlier process; if its sockets were kept open, on them,
   /// with what came meanwhile. Errors: AlreadyExists when the port is somebody else's, or not free yet: for a
   /// second after a process was killed that passes.

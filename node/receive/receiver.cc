@@ -149,13 +149,19 @@ absl::StatusOr<uint16_t> Receiver::Open(StreamId stream) {
   return port;
 }
 
-absl::Status Receiver::Listen(StreamId stream) {
+absl::Status Receiver::Listen(std::span<const StreamId> streams) {
+  absl::Status all;
   absl::MutexLock lock(&state_->mutex);
-  const auto found = state_->streams.find(stream);
-  if (found == state_->streams.end())
-    return absl::NotFoundError(fmt::format("stream {} has no ports", stream.ToHex()));
-  TURRET_RETURN_IF_ERROR(state_->Watch(*found->second.rtp));
-  return state_->Watch(*found->second.rtcp);
+  for (const StreamId& stream : streams) {
+    const auto found = state_->streams.find(stream);
+    if (found == state_->streams.end()) {
+      all.Update(absl::NotFoundError(fmt::format("stream {} has no ports", stream.ToHex())));
+      continue;
+    }
+    all.Update(state_->Watch(*found->second.rtp));
+    all.Update(state_->Watch(*found->second.rtcp));
+  }
+  return all;
 }
 
 absl::StatusOr<uint16_t> Receiver::Hold(StreamId stream) {

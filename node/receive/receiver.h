@@ -38,7 +38,8 @@ class Receiver final : public MediaPorts {
   ~Receiver() override;
   absl::StatusOr<uint16_t> Open(StreamId stream) override;
   absl::StatusOr<uint16_t> Hold(StreamId stream) override;
-  absl::Status Listen(StreamId stream) override;
+  using MediaPorts::Listen;
+  absl::Status Listen(std::span<const StreamId> streams) override;
   absl::Status Reopen(StreamId stream, uint16_t port) override;
   uint64_t Datagrams(StreamId stream) const override;
   void Close(StreamId stream) override;

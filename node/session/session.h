@@ -86,9 +86,9 @@ class Session {
   /// no session.
   static absl::StatusOr<std::unique_ptr<Session>> Restore(const v1::JournaledSession& from,
                                                           const SessionParts& parts);
-  /// Opens the ports that are not open yet, so that the streams' packets come in again. False: not all of
-  /// them could be had; try again for a second.
-  bool ReopenPorts();
+  /// Opens the ports that are not open yet; what comes waits there until the caller listens to the streams
+  /// that are `reopened` (added to what stands there). False: not all could be had; try again for a second.
+  bool ReopenPorts(std::vector<StreamId>& reopened);
   /// Partial documents came, and none that they build on: the client can be asked for a snapshot (RFC 7866).
   bool LacksMetadata() const;
   /// Datagrams that came to this session's ports in this process.

@@ -171,13 +171,16 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Restore(const v1::JournaledSes
   return session;
 }
 
-bool Session::ReopenPorts() {
+bool Session::ReopenPorts(std::vector<StreamId>& reopened) {
   State& state = *state_;
   if (state.closed) return true;
   MediaPorts& ports = state.parts.ports;
   bool all = true;
   for (SessionStream& stream : state.streams) {
-    if (!stream.open) stream.open = ports.Reopen(stream.id, stream.port).ok() && ports.Listen(stream.id).ok();
+    if (!stream.open && ports.Reopen(stream.id, stream.port).ok()) {
+      stream.open = true;
+      reopened.push_back(stream.id);
+    }
     all = all && stream.open;
   }
   for (HeldPort& port : state.held) {

@@ -87,6 +87,7 @@ class SipDialogs {
   void AnswerAnew(const Dialog& dialog);
   void AnswerAnew(const Dialog& dialog, nta_incoming_t* irq);
   void ReopenPorts();
+  void Listen();
   void ProbeAll();
   void Probe(Dialog& dialog);
   static int OnProbed(void* probe, nta_outgoing_t* orq, const sip_t* sip);
@@ -129,6 +130,7 @@ class SipDialogs {
   absl::Duration last_settled_;
   absl::Duration started_at_;
   std::set<uint64_t> reopening_;                        // Some of their ports are not free yet.
+  std::vector<StreamId> reopened_;                      // And these are not listened to yet.
   std::set<std::pair<std::string, std::string>> over_;  // Call-ID and From tag; a BYE may still want its 200.
 };
 

@@ -41,6 +41,7 @@ void SipDialogs::Rebuild() {
     if (call.ok() && journaled.over()) journal_.Forget(*call);
     if (call.ok() && !rebuilt.ok()) EndUnbuilt(*call);
   }
+  Listen();
   if (dialogs_.empty() && failed == 0) return;
   spdlog::info("{} calls of the earlier process go on", dialogs_.size());
   started_at_ = parts_.clock.Elapsed();
@@ -85,7 +86,7 @@ absl::Status SipDialogs::RebuildOne(const v1::JournaledDialog& journaled) {
   dialog->session = *std::move(session);
   dialog->expires_at = parts_.clock.Elapsed() + absl::Seconds(dialog->record.expires_seconds());
   Dialog& running = Insert(std::move(dialog));
-  if (!running.session->ReopenPorts()) reopening_.insert(running.id);
+  if (!running.session->ReopenPorts(reopened_)) reopening_.insert(running.id);
   Journal(running);
   AnswerAnew(running);
   return absl::OkStatus();
@@ -113,13 +114,21 @@ void SipDialogs::ReopenPorts() {
   if (reopening_.empty()) return;
   std::erase_if(reopening_, [this](uint64_t id) {
     const Dialog* const dialog = Find(id);
-    return dialog == nullptr || dialog->session->ReopenPorts();
+    return dialog == nullptr || dialog->session->ReopenPorts(reopened_);
   });
+  Listen();
   if (reopening_.empty() || parts_.clock.Elapsed() - started_at_ < kReopenTime) return;
   spdlog::error("{} calls have a media port that somebody else holds: what is sent there is not recorded",
                 reopening_.size());
   parts_.metrics.BrokenInvariant("media_port_taken");
   reopening_.clear();
+}
+
+// When all are open: what waits in the sockets of the first would hold up the last.
+void SipDialogs::Listen() {
+  if (const absl::Status listening = parts_.ports.Listen(reopened_); !listening.ok())
+    spdlog::error("media ports are open, and nobody listens: {}", listening.ToString());
+  reopened_.clear();
 }
 
 void SipDialogs::ProbeAll() {

@@ -68,9 +68,12 @@ absl::StatusOr<uint16_t> FakePorts::Hold(StreamId stream) {
   return port;
 }
 
-absl::Status FakePorts::Listen(StreamId stream) {
+absl::Status FakePorts::Listen(std::span<const StreamId> streams) {
   std::lock_guard lock(mutex_);
-  return held_.erase(stream) != 0 ? absl::OkStatus() : absl::NotFoundError("not held");
+  absl::Status all;
+  for (const StreamId& stream : streams)
+    if (held_.erase(stream) == 0) all.Update(absl::NotFoundError("not held"));
+  return all;
 }
 
 size_t FakePorts::held() const {

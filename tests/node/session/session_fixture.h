@@ -22,7 +22,8 @@ class FakePorts final : public MediaPorts {
  public:
   absl::StatusOr<uint16_t> Open(StreamId stream) override;
   absl::StatusOr<uint16_t> Hold(StreamId stream) override;
-  absl::Status Listen(StreamId stream) override;
+  using MediaPorts::Listen;
+  absl::Status Listen(std::span<const StreamId> streams) override;
   absl::Status Reopen(StreamId stream, uint16_t port) override;
   uint64_t Datagrams(StreamId) const override { return datagrams; }
   void Close(StreamId stream) override;

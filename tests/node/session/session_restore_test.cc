@@ -29,6 +29,7 @@ class SessionRestoreTest : public test::SessionFixture {
     EXPECT_TRUE(session.ok()) << session.status();
     return *std::move(session);
   }
+  std::vector<StreamId> reopened_;
 };
 
 TEST_F(SessionRestoreTest, GoesOnUnderTheSameIdsOnTheSamePortsAndSaysNothingAgain) {
@@ -41,7 +42,7 @@ TEST_F(SessionRestoreTest, GoesOnUnderTheSameIdsOnTheSamePortsAndSaysNothingAgai
 
   const auto second = Restore(journaled);
   EXPECT_EQ(ports_.open(), 0u);
-  EXPECT_TRUE(second->ReopenPorts());
+  EXPECT_TRUE(second->ReopenPorts(reopened_));
   EXPECT_EQ(ports_.streams(), ports);
   EXPECT_EQ(ReadSpool().facts.size(), facts);
   EXPECT_EQ(second->Journaled().SerializeAsString(), journaled.SerializeAsString());
@@ -82,7 +83,7 @@ TEST_F(SessionRestoreTest, ALineIsBusyFromTheRestartOn) {
 TEST_F(SessionRestoreTest, HoldResumeAndANewMediaLineComeAfterItAsBefore) {
   const Offer offer = MakeOffer(MakeSdp({{"1"}}), MakeMetadata({"sip:ada@bank.example"}));
   const auto session = Restore(Copy(*Answer(offer)));
-  ASSERT_TRUE(session->ReopenPorts());
+  ASSERT_TRUE(session->ReopenPorts(reopened_));
   const auto held = session->Changed(MakeOffer(MakeSdp({{"1", "inactive"}}), ""));
   ASSERT_TRUE(held.ok());
   EXPECT_THAT(*held, testing::HasSubstr("m=audio 20000 "));
@@ -95,10 +96,15 @@ TEST_F(SessionRestoreTest, HoldResumeAndANewMediaLineComeAfterItAsBefore) {
 TEST_F(SessionRestoreTest, APortThatIsNotFreeYetIsTriedAgain) {
   const auto session = Restore(Copy(*Answer(MakeOffer(MakeSdp({{"1"}, {"2"}}), ""))));
   ports_.busy = 1;
-  EXPECT_FALSE(session->ReopenPorts());
+  EXPECT_FALSE(session->ReopenPorts(reopened_));
   EXPECT_EQ(ports_.open(), 1u);
-  EXPECT_TRUE(session->ReopenPorts());
+  EXPECT_EQ(reopened_.size(), 1u);
+  EXPECT_TRUE(session->ReopenPorts(reopened_));
   EXPECT_EQ(ports_.open(), 2u);
+  EXPECT_EQ(reopened_.size(), 2u);
+  EXPECT_EQ(ports_.held(), 2u);
+  EXPECT_TRUE(ports_.Listen(reopened_).ok());
+  EXPECT_EQ(ports_.held(), 0u);
 }
 
 TEST_F(SessionRestoreTest, ALineThatWasRetiredMeanwhileKeepsItsCall) {
@@ -135,7 +141,7 @@ TEST_F(SessionRestoreTest, AnOfferOfOursStillAwaitsItsAnswerOnTheSamePorts) {
   const auto second = Restore(journaled);
   EXPECT_TRUE(second->awaits_answer());
   EXPECT_EQ(second->answer_sdp(), journaled.answer_sdp());
-  ASSERT_TRUE(second->ReopenPorts());
+  ASSERT_TRUE(second->ReopenPorts(reopened_));
   EXPECT_EQ(ports_.streams(), ports);
   EXPECT_EQ(ports_.held(), 2u);
   ASSERT_TRUE(second->Acknowledged(MakeOffer(MakeSdp({{"1"}, {"2"}}), "")).ok());
