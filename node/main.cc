@@ -1,4 +1,5 @@
 // turret-node: records what trading lines say. The parts below stand in the order of the data's way.
+#include <malloc.h>
 #include <signal.h>
 #include <sys/stat.h>
 
@@ -39,6 +40,8 @@ namespace {
 constexpr absl::Duration kHousekeeping = absl::Seconds(1);
 constexpr absl::Duration kClockCheck = absl::Seconds(10);
 constexpr absl::Duration kDrainTimeout = absl::Seconds(20);
+constexpr int kFlushAttempts = 100;
+constexpr absl::Duration kFlushInterval = absl::Milliseconds(5);
 constexpr absl::Duration kFirstWelcomeTimeout = absl::Seconds(5);
 
 absl::StatusOr<NodeId> LoadOrMakeNodeId(Environment& environment, const std::string& directory,
@@ -138,10 +141,17 @@ int WaitForSignal(const sigset_t& signals, absl::Duration timeout) {
   return std::max(0, sigtimedwait(&signals, nullptr, &wait));
 }
 
+// Blocks of a megabyte come and go. Given back to the kernel each time, their pages would be locked and
+// cleared anew: most of what reading a spool costs.
+void KeepFreedMemory() {
+  mallopt(M_MMAP_THRESHOLD, 8 << 20);
+  mallopt(M_TRIM_THRESHOLD, 64 << 20);
+}
+
 // Nothing ends: all that was received and said is on disk, and the next process goes on with it, as after a
 // crash.
 [[noreturn]] void Leave(SipServer& sip, Receiver& receiver, Spool& spool, Presence& presence,
-                        Housekeeper& housekeeper, KeptSockets& kept) {
+                        Housekeeper& housekeeper, KeptSockets& kept, const sigset_t& signals) {
   const uint32_t sessions = sip.sessions();
   absl::Status left = sip.Leave();
   receiver.Leave();
@@ -149,7 +159,8 @@ int WaitForSignal(const sigset_t& signals, absl::Duration timeout) {
   absl::Status committed = spool.Commit();
   if (!committed.ok()) committed = spool.Commit();  // Into a new extent.
   left.Update(committed);
-  (void)kept.Flush();
+  for (int attempt = 0; kept.Flush() > 0 && attempt < kFlushAttempts; ++attempt)
+    (void)WaitForSignal(signals, kFlushInterval);  // The store takes some at a time.
   if (left.ok())
     spdlog::info("left: {} calls go on in the next process", sessions);
   else
@@ -258,7 +269,7 @@ absl::Status Run(const NodeConfig& config, const sigset_t& signals, std::vector<
     }
     housekeeper.Tick(sip->sessions());
   }
-  if (signal == SIGUSR2) Leave(*sip, *receiver, *spool, presence, housekeeper, kept);
+  if (signal == SIGUSR2) Leave(*sip, *receiver, *spool, presence, housekeeper, kept, signals);
 
   spdlog::info("stopping: {} calls end here", sip->sessions());
   sip->Stop(v1::CallEnded::NODE_STOPPED);
@@ -288,6 +299,7 @@ int main(int argc, char** argv) {
 
   std::vector<turret::node::NamedDescriptor> passed = turret::node::TakePassedDescriptors();
   turret::node::RaiseDescriptorLimit();
+  turret::node::KeepFreedMemory();
   const absl::Status off_disk = turret::KeepMemoryOffDisk();
   umask(077);
   sigset_t signals;

@@ -19,8 +19,8 @@ namespace turret::bench {
 namespace {
 
 constexpr int kCalls = 1000;
-constexpr int kUpgrades = 5;
-constexpr int kKills = 3;
+constexpr int kUpgrades = 3;
+constexpr int kKills = 2;
 constexpr absl::Duration kTimeout = absl::Seconds(60);
 constexpr absl::Duration kBetween = absl::Seconds(2);
 
