@@ -249,6 +249,10 @@ absl::Status Run(const NodeConfig& config, const sigset_t& signals, std::vector<
                           SipServer::Start({.udp = config.sip_udp, .tcp = config.sip_tcp}, parts, *journal));
   if (const size_t unclaimed = kept.CloseUnclaimed(); unclaimed > 0)
     spdlog::warn("{} media ports were kept for streams that are over: closed", unclaimed);
+  // Ready when what waited in the kept sockets is durable: who kills us then loses none of it.
+  receiver->ReadWaiting();
+  if (const absl::Status committed = spool->Commit(); !committed.ok())
+    spdlog::error("spool: {}", committed.ToString());
   if (!config.ready_file.empty())
     TURRET_RETURN_IF_ERROR(environment.WriteAtomically(
         config.ready_file,

@@ -184,6 +184,11 @@ absl::Status Receiver::Reopen(StreamId stream, uint16_t port) {
   return absl::OkStatus();
 }
 
+void Receiver::ReadWaiting() {
+  absl::MutexLock lock(&state_->mutex);
+  state_->Round();
+}
+
 uint64_t Receiver::Datagrams(StreamId stream) const {
   absl::MutexLock lock(&state_->mutex);
   const auto found = state_->streams.find(stream);

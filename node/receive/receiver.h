@@ -42,6 +42,8 @@ class Receiver final : public MediaPorts {
   absl::Status Listen(std::span<const StreamId> streams) override;
   absl::Status Reopen(StreamId stream, uint16_t port) override;
   uint64_t Datagrams(StreamId stream) const override;
+  /// Reads what waits in all sockets that are listened to, into the spool's memory.
+  void ReadWaiting();
   void Close(StreamId stream) override;
   /// Stops reading, for good: what comes from now on waits in the sockets that are kept, for the next
   /// process. What was read is in the spool on return. Close and the end of this object's life read nothing
