@@ -58,6 +58,11 @@ absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(const ClusterOptions& op
     cluster->relay_ = *std::move(relay);
   }
   if (absl::Status started = cluster->StartNode(); !started.ok()) return started;
+  // Before that it refuses calls: it has no keys yet.
+  if (!WaitUntil([&] { return MetricValue(cluster->NodeMetrics(), "turret_replication_connected") == 1; },
+                 kStartTimeout))
+    return absl::UnavailableError("the node did not connect: " +
+                                  EndOf(cluster->folder() + "/turret-node.log"));
   return cluster;
 }
 
@@ -84,12 +89,12 @@ void Cluster::WriteConfigs() {
       folder_ + "/node.yaml",
       fmt::format("name: node-1\ncoordinator: {1}\nstate_directory: {0}/node\nnode_key: {0}/node/node.key\n"
                   "sip:\n  udp: 127.0.0.1:{2}\n  tcp: 127.0.0.1:{2}\n"
-                  "rtp:\n  address: 127.0.0.1\n  advertised: 127.0.0.1\n"
+                  "rtp:\n  address: 127.0.0.1\n  advertised: 127.0.0.1\n  port_min: {5}\n  port_max: {6}\n"
                   "presence_interval: {3}ms\nmetrics: 127.0.0.1:0\nready_file: {0}/node.ready\nworkers: {4}\n"
                   "tls:\n  authority: {0}/tls/authority.pem\n  certificate: {0}/tls/node-1.pem\n  key: "
                   "{0}/tls/node-1.key\n",
                   folder_, address, sip_port_, absl::ToInt64Milliseconds(options_.presence_interval),
-                  options_.node_workers));
+                  options_.node_workers, ports_.port_min(), ports_.port_max()));
 }
 
 absl::Status Cluster::StartProgram(const std::string& program, const std::string& config,

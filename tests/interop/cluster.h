@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "nlohmann/json.hpp"
+#include "tests/interop/port_slot.h"
 #include "tests/interop/tcp_relay.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
@@ -29,7 +30,7 @@ struct ClusterOptions {
 /// Not thread-safe.
 class Cluster {
  public:
-  /// Everything started and ready. Errors carry the end of the log of what did not start.
+  /// Everything started and ready, the node connected. Errors carry the end of the log of what did not start.
   static absl::StatusOr<std::unique_ptr<Cluster>> Start(const ClusterOptions& options);
   ~Cluster();
 
@@ -92,6 +93,7 @@ class Cluster {
   ClusterOptions options_;
   std::unique_ptr<TemporaryFolder> own_folder_;
   std::string folder_;
+  PortSlot ports_;
   std::unique_ptr<TcpRelay> relay_;
   std::unique_ptr<Process> coordinator_;
   std::unique_ptr<Process> node_;
