@@ -19,6 +19,7 @@
 #include "node/presence/presence.h"
 #include "node/receive/ephemeral_ports.h"
 #include "node/receive/receiver.h"
+#include "node/replicate/node_key.h"
 #include "node/replicate/replicator.h"
 #include "node/session/session_journal.h"
 #include "node/session/sip_server.h"
@@ -177,24 +178,42 @@ absl::Status Run(const NodeConfig& config, const sigset_t& signals, std::vector<
   TURRET_RETURN_IF_ERROR(environment.CreateDirectories(config.state_directory));
   TURRET_ASSIGN_OR_RETURN(const NodeId node, LoadOrMakeNodeId(environment, config.state_directory, random));
   const RunId run = RunId::Make(random);
-  TURRET_ASSIGN_OR_RETURN(const SecretKey node_key, LoadOrMakeNodeKey(environment, config.node_key, random));
+  TURRET_ASSIGN_OR_RETURN(const auto credentials, MakeChannelCredentials(config.tls));
+  TURRET_ASSIGN_OR_RETURN(const std::string common_name, OwnCommonName(config.tls));
+  const ServiceManager manager = ServiceManager::FromEnvironment();
+  const NodeKeyOptions key_options{config.node_key, JoinPath(config.state_directory, "node-key.sealed"),
+                                   config.coordinator, node, common_name};
+  const auto stopped_within = [&](absl::Duration wait) {
+    (void)manager.Send(
+        "EXTEND_TIMEOUT_USEC=30000000\nSTATUS=waiting for the coordinator to open the node key");
+    return WaitForSignal(signals, wait) != 0;
+  };
+  absl::StatusOr<SecretKey> obtained =
+      ObtainNodeKey(key_options, environment, credentials, clock, random, stopped_within);
+  if (absl::IsCancelled(obtained.status())) return absl::OkStatus();
+  TURRET_ASSIGN_OR_RETURN(const SecretKey node_key, std::move(obtained));
+  SealedNodeKeyFile sealed_key(key_options, environment, random);
   TURRET_ASSIGN_OR_RETURN(
       const auto cache,
       EnrolmentCache::Open(environment, JoinPath(config.state_directory, "enrolment.sealed"),
                            node_key.Clone(), random));
-  TURRET_ASSIGN_OR_RETURN(const auto credentials, MakeChannelCredentials(config.tls));
 
   TURRET_ASSIGN_OR_RETURN(
       const auto replicator,
-      Replicator::Create({.coordinator_address = config.coordinator, .node = node, .run = run}, credentials,
-                         metrics, clock, [&](const v1::Welcome& welcome) {
-                           const absl::Status updated = cache->Update(welcome);
-                           if (absl::IsFailedPrecondition(updated) || absl::IsInvalidArgument(updated))
-                             return updated;
-                           if (!updated.ok())
-                             spdlog::error("what the coordinator told is not stored: {}", updated.ToString());
-                           return absl::OkStatus();
-                         }));
+      Replicator::Create(
+          {.coordinator_address = config.coordinator, .node = node, .run = run}, credentials, metrics, clock,
+          [&](const v1::Welcome& welcome) {
+            const absl::Status updated = cache->Update(welcome);
+            if (absl::IsFailedPrecondition(updated) || absl::IsInvalidArgument(updated)) return updated;
+            if (!updated.ok())
+              spdlog::error("what the coordinator told is not stored: {}", updated.ToString());
+            const auto intake = cache->For(UtcDay(clock.Utc()));
+            const absl::Status sealed = intake.ok() ? sealed_key.Renew(node_key, *intake) : intake.status();
+            if (!sealed.ok())
+              spdlog::error("after a reboot the spool would stay closed, the node key is not sealed: {}",
+                            sealed.ToString());
+            return absl::OkStatus();
+          }));
   SpoolOptions spool_options;
   spool_options.directory = config.spool_directory;
   spool_options.bytes_max = config.spool_bytes_max;
@@ -213,7 +232,6 @@ absl::Status Run(const NodeConfig& config, const sigset_t& signals, std::vector<
     spdlog::warn("{} calls had no end in the spool: they end where their evidence ends", lost_calls);
   spool->Start();
 
-  const ServiceManager manager = ServiceManager::FromEnvironment();
   KeptSockets kept(manager, std::move(passed));
   ReceiverOptions receiver_options;
   receiver_options.kept = &kept;

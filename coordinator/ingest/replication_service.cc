@@ -4,11 +4,14 @@
 
 #include "coordinator/ingest/replication_connection.h"
 #include "fmt/format.h"
+#include "spdlog/spdlog.h"
+#include "storage/key/intake.h"
 
 namespace turret::coordinator {
 namespace {
 
 constexpr std::string_view kMethod = "turret.v1.Replication/Replicate";
+constexpr std::string_view kKeyMethod = "turret.v1.Replication/OpenNodeKey";
 
 // Answers one status and goes.
 class RefusedConnection final : public grpc::ServerBidiReactor<v1::ReplicateRequest, v1::ReplicateResponse> {
@@ -27,23 +30,54 @@ ReplicationService::ReplicationService(Archive& archive, AccessRefusals& refusal
 
 ReplicationService::~ReplicationService() { archive_.OnWelcomeChanged(nullptr); }
 
+grpc::Status ReplicationService::Admit(const absl::StatusOr<Peer>& peer, std::string_view method) {
+  if (!peer.ok()) {
+    metrics_.AccessRefused("no_certificate");
+    return {grpc::StatusCode::UNAUTHENTICATED, std::string(peer.status().message())};
+  }
+  if (peer->role == "node") return grpc::Status::OK;
+  const std::string why =
+      fmt::format("replication needs a certificate with the role (OU) node, not '{}'", peer->role);
+  refusals_.Refused(*peer, std::string(method), "role", why);
+  return {grpc::StatusCode::PERMISSION_DENIED, why};
+}
+
 grpc::ServerBidiReactor<v1::ReplicateRequest, v1::ReplicateResponse>* ReplicationService::Replicate(
     grpc::CallbackServerContext* context) {
   absl::StatusOr<Peer> peer = PeerOf(*context);
-  if (!peer.ok()) {
-    metrics_.AccessRefused("no_certificate");
-    return new RefusedConnection({grpc::StatusCode::UNAUTHENTICATED, std::string(peer.status().message())});
-  }
-  if (peer->role != "node") {
-    const std::string why =
-        fmt::format("replication needs a certificate with the role (OU) node, not '{}'", peer->role);
-    refusals_.Refused(*peer, std::string(kMethod), "role", why);
-    return new RefusedConnection({grpc::StatusCode::PERMISSION_DENIED, why});
-  }
+  if (const grpc::Status admitted = Admit(peer, kMethod); !admitted.ok())
+    return new RefusedConnection(admitted);
   const auto connection = std::make_shared<ReplicationConnection>(*this, *std::move(peer));
   Add(connection);
   connection->Start();
   return connection.get();
+}
+
+grpc::ServerUnaryReactor* ReplicationService::OpenNodeKey(grpc::CallbackServerContext* context,
+                                                          const v1::SealedNodeKey* request,
+                                                          v1::NodeKey* response) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  reactor->Finish(TryOpenNodeKey(*context, *request, *response));
+  return reactor;
+}
+
+// A node gets its own key back, and no other's: the name that it was sealed for stands in its certificate.
+grpc::Status ReplicationService::TryOpenNodeKey(const grpc::CallbackServerContext& context,
+                                                const v1::SealedNodeKey& request, v1::NodeKey& response) {
+  const absl::StatusOr<Peer> peer = PeerOf(context);
+  if (grpc::Status admitted = Admit(peer, kKeyMethod); !admitted.ok()) return admitted;
+  if (peer->common_name != request.common_name()) {
+    const std::string why = "a node key is opened for the node alone that it was sealed by";
+    refusals_.Refused(*peer, std::string(kKeyMethod), "other_node", why);
+    return {grpc::StatusCode::PERMISSION_DENIED, why};
+  }
+  const absl::StatusOr<SecretKey> intake = archive_.key_tree().IntakePrivate(request.intake_key_id());
+  const absl::StatusOr<SecretKey> key = intake.ok() ? turret::OpenNodeKey(request, *intake) : intake.status();
+  if (!key.ok())
+    return {static_cast<grpc::StatusCode>(key.status().code()), std::string(key.status().message())};
+  response.set_key(ToString(key->bytes()));
+  spdlog::warn("node {} lost its key, in a reboot: opened for it", peer->common_name);
+  return grpc::Status::OK;
 }
 
 void ReplicationService::Add(const std::shared_ptr<ReplicationConnection>& connection) {

@@ -32,9 +32,14 @@ class ReplicationService final : public v1::Replication::CallbackService {
 
   grpc::ServerBidiReactor<v1::ReplicateRequest, v1::ReplicateResponse>* Replicate(
       grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* OpenNodeKey(grpc::CallbackServerContext* context,
+                                        const v1::SealedNodeKey* request, v1::NodeKey* response) override;
 
  private:
   friend class ReplicationConnection;
+  grpc::Status Admit(const absl::StatusOr<Peer>& peer, std::string_view method);
+  grpc::Status TryOpenNodeKey(const grpc::CallbackServerContext& context, const v1::SealedNodeKey& request,
+                              v1::NodeKey& response);
   void Add(const std::shared_ptr<ReplicationConnection>& connection) ABSL_LOCKS_EXCLUDED(mutex_);
   void Remove(const std::shared_ptr<ReplicationConnection>& connection) ABSL_LOCKS_EXCLUDED(mutex_);
   void WelcomeAll() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -114,6 +114,11 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeChannelCredentials
   return grpc::experimental::TlsCredentials(options);
 }
 
+absl::StatusOr<std::string> OwnCommonName(const TlsFiles& files) {
+  TURRET_ASSIGN_OR_RETURN(const Certificate certificate, ReadCertificate(files.certificate));
+  return SubjectField(X509_get_subject_name(certificate.get()), NID_commonName);
+}
+
 absl::StatusOr<Peer> PeerOf(const grpc::ServerContextBase& context) {
   const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
   if (auth == nullptr || !auth->IsPeerAuthenticated())

@@ -21,6 +21,9 @@ struct TlsFiles {
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(const TlsFiles& files);
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeChannelCredentials(const TlsFiles& files);
 
+/// Common name of our own certificate, as the other end sees it; empty: none. Errors: as above.
+absl::StatusOr<std::string> OwnCommonName(const TlsFiles& files);
+
 /// Who is at the other end of a call.
 struct Peer {
   std::string common_name;

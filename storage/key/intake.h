@@ -1,5 +1,5 @@
-// Unit keys on their way from node to archive: made by the node, sealed to the archive's intake key of the
-// day.
+// Keys sealed to the archive's intake key of the day: unit keys on their way from node to archive, and a
+// node's own key, kept on its disk for after a reboot.
 #pragma once
 
 #include "absl/status/statusor.h"
@@ -25,6 +25,14 @@ absl::StatusOr<v1::UnitOpened> SealUnitKey(const UnitNames& names, const SecretK
 /// Archive's side: opens with the intake key's private half. Errors: InvalidArgument (malformed); DataLoss
 /// when it does not open with these names.
 absl::StatusOr<SecretKey> OpenUnitKey(const v1::UnitOpened& message, const SecretKey& intake_private);
+/// A node's own key, so that the archive alone opens what a node that lost it left on its disk. Errors as
+/// SealUnitKey.
+absl::StatusOr<v1::SealedNodeKey> SealNodeKey(const NodeId& node, const std::string& common_name,
+                                              const SecretKey& node_key, const v1::IntakeKey& intake,
+                                              Random& random);
+/// Errors: InvalidArgument (malformed); DataLoss when it does not open with these names.
+absl::StatusOr<SecretKey> OpenNodeKey(const v1::SealedNodeKey& message, const SecretKey& intake_private);
+
 /// Errors: InvalidArgument when an id, the class or the day is none.
 absl::StatusOr<UnitNames> UnitNamesOf(const v1::UnitOpened& message);
 

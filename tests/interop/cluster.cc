@@ -97,34 +97,40 @@ void Cluster::WriteConfigs() {
                   options_.node_workers, ports_.port_min(), ports_.port_max()));
 }
 
-absl::Status Cluster::StartProgram(const std::string& program, const std::string& config,
-                                   const std::string& ready, std::unique_ptr<Process>& process,
-                                   nlohmann::json& ports, const std::vector<std::string>& environment) {
+std::string Cluster::ReadyFile(const std::string& program) const {
+  return folder_ + (program == "turret-node" ? "/node.ready" : "/coordinator.ready");
+}
+
+absl::Status Cluster::Begin(const std::string& program, std::unique_ptr<Process>& process,
+                            const std::vector<std::string>& environment) {
+  WriteConfigs();
   std::error_code ignored;
-  std::filesystem::remove(ready, ignored);
-  const std::string log = folder_ + "/" + program + ".log";
-  auto started = Process::Start(CommandOf(program, config), log, environment);
+  std::filesystem::remove(ReadyFile(program), ignored);
+  const std::string config = folder_ + (program == "turret-node" ? "/node.yaml" : "/coordinator.yaml");
+  auto started = Process::Start(CommandOf(program, config), folder_ + "/" + program + ".log", environment);
   if (!started.ok()) return started.status();
   process = *std::move(started);
-  const bool is_ready = WaitUntil(
-      [&] {
-        ports = nlohmann::json::parse(ReadFileOrEmpty(ready), nullptr, false);
-        return ports.is_object() || !process->running();
-      },
-      kStartTimeout);
-  if (!is_ready || !ports.is_object())
-    return absl::UnavailableError(program + " did not start: " + EndOf(log));
   return absl::OkStatus();
 }
 
-absl::Status Cluster::StartCoordinator() {
-  WriteConfigs();
+absl::StatusOr<nlohmann::json> Cluster::Await(const std::string& program, Process& process) const {
   nlohmann::json ports;
-  absl::Status started = StartProgram("turret-coordinator", folder_ + "/coordinator.yaml",
-                                      folder_ + "/coordinator.ready", coordinator_, ports);
-  if (!started.ok()) return started;
-  coordinator_port_ = ports.at("grpc_port").get<uint16_t>();
-  coordinator_metrics_port_ = ports.at("metrics_port").get<uint16_t>();
+  const bool is_ready = WaitUntil(
+      [&] {
+        ports = nlohmann::json::parse(ReadFileOrEmpty(ReadyFile(program)), nullptr, false);
+        return ports.is_object() || !process.running();
+      },
+      kStartTimeout);
+  if (is_ready && ports.is_object()) return ports;
+  return absl::UnavailableError(program + " did not start: " + EndOf(folder_ + "/" + program + ".log"));
+}
+
+absl::Status Cluster::StartCoordinator() {
+  if (absl::Status begun = Begin("turret-coordinator", coordinator_); !begun.ok()) return begun;
+  const absl::StatusOr<nlohmann::json> ports = Await("turret-coordinator", *coordinator_);
+  if (!ports.ok()) return ports.status();
+  coordinator_port_ = ports->at("grpc_port").get<uint16_t>();
+  coordinator_metrics_port_ = ports->at("metrics_port").get<uint16_t>();
   return absl::OkStatus();
 }
 
@@ -136,18 +142,26 @@ std::string Cluster::Variant(const std::string& program) const {
 void Cluster::ArmKillPoint() { WriteFileOrDie(folder_ + "/kill", ""); }
 
 absl::Status Cluster::StartNode(const std::string& kill_point) {
+  if (absl::Status begun = BeginNode(kill_point); !begun.ok()) return begun;
+  return WaitForNode();
+}
+
+absl::Status Cluster::BeginNode(const std::string& kill_point) {
   std::error_code ignored;
   std::filesystem::remove(folder_ + "/kill", ignored);
-  WriteConfigs();
-  nlohmann::json ports;
-  absl::Status started =
-      StartProgram("turret-node", folder_ + "/node.yaml", folder_ + "/node.ready", node_, ports,
-                   {"TURRET_KILL_POINT=" + kill_point, "TURRET_KILL_WHEN=" + folder_ + "/kill"});
-  if (!started.ok()) return started;
-  SeeNode(ports);
+  return Begin("turret-node", node_,
+               {"TURRET_KILL_POINT=" + kill_point, "TURRET_KILL_WHEN=" + folder_ + "/kill"});
+}
+
+absl::Status Cluster::WaitForNode() {
+  const absl::StatusOr<nlohmann::json> ports = Await("turret-node", *node_);
+  if (!ports.ok()) return ports.status();
+  SeeNode(*ports);
   WriteConfigs();  // A node that is started again by others comes back on its port.
   return absl::OkStatus();
 }
+
+void Cluster::ForgetNodeKey() { std::filesystem::remove(folder_ + "/node/node.key"); }
 
 std::vector<std::string> Cluster::CommandOf(const std::string& program, const std::string& config) const {
   std::vector<std::string> command{Binary(program + Variant(program)), "--config", config};

@@ -40,6 +40,11 @@ class Cluster {
   /// it is armed.
   [[nodiscard]] absl::Status StartNode(const std::string& kill_point = "");
   void ArmKillPoint();
+  /// The same in two steps, for a node that is not ready before something else happened.
+  [[nodiscard]] absl::Status BeginNode(const std::string& kill_point = "");
+  [[nodiscard]] absl::Status WaitForNode();
+  /// What a reboot takes from a node that does not run: what lay on the tmpfs.
+  void ForgetNodeKey();
   /// The node itself, under a socket store; 0 while it does not run.
   pid_t NodePid() const;
   /// Until the socket store has started it once more since the last start that was seen, and it is ready.
@@ -85,10 +90,11 @@ class Cluster {
   std::string Variant(const std::string& program) const;
   std::vector<std::string> CommandOf(const std::string& program, const std::string& config) const;
   void SeeNode(const nlohmann::json& ports);
-  [[nodiscard]] absl::Status StartProgram(const std::string& program, const std::string& config,
-                                          const std::string& ready, std::unique_ptr<Process>& process,
-                                          nlohmann::json& ports,
-                                          const std::vector<std::string>& environment = {});
+  [[nodiscard]] absl::Status Begin(const std::string& program, std::unique_ptr<Process>& process,
+                                   const std::vector<std::string>& environment = {});
+  /// The ports that it says when it is ready.
+  absl::StatusOr<nlohmann::json> Await(const std::string& program, Process& process) const;
+  std::string ReadyFile(const std::string& program) const;
 
   ClusterOptions options_;
   std::unique_ptr<TemporaryFolder> own_folder_;

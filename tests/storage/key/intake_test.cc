@@ -50,6 +50,29 @@ TEST_F(IntakeTest, AKeyMovedToAnotherUnitCallClassOrDayDoesNotOpen) {
   EXPECT_TRUE(refused([](auto& m) { m.mutable_sealed_key()->at(3) ^= 1; }));
 }
 
+TEST_F(IntakeTest, ANodeKeyOpensForTheNodeAloneThatItWasSealedFor) {
+  const NodeId node = NodeId::Make(random_);
+  const auto good = SealNodeKey(node, "node-1", unit_key_, intake_, random_);
+  ASSERT_TRUE(good.ok()) << good.status();
+  EXPECT_EQ(good->intake_key_id(), intake_.key_id());
+  const auto opened = OpenNodeKey(*good, pair_.private_key);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_EQ(ToHex(opened->bytes()), ToHex(unit_key_.bytes()));
+  const auto code = [&](auto change) {
+    v1::SealedNodeKey moved = *good;
+    change(moved);
+    return OpenNodeKey(moved, pair_.private_key).status().code();
+  };
+  EXPECT_EQ(code([](auto& m) { m.set_common_name("node-2"); }), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(code([&](auto& m) { m.set_node_id(NodeId::Make(random_).ToProto()); }),
+            absl::StatusCode::kDataLoss);
+  EXPECT_EQ(code([](auto& m) { m.mutable_sealed_key()->at(3) ^= 1; }), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(code([](auto& m) { m.set_node_id("short"); }), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code([](auto& m) { m.clear_encapsulated_key(); }), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code([](auto& m) { m.set_common_name(std::string(300, 'n')); }),
+            absl::StatusCode::kInvalidArgument);
+}
+
 TEST_F(IntakeTest, MalformedMessagesAreInvalidArgument) {
   const v1::UnitOpened good = SealUnitKey(names_, unit_key_, intake_, random_).value();
   const auto code = [&](auto change) {
