@@ -19,7 +19,7 @@ absl::StatusOr<uint64_t> RecordedPackets(const test::Cluster& cluster, size_t ca
   for (; absl::Now() < deadline;
        absl::SleepFor(absl::Seconds(1))) {  // Asking costs: a second of it is enough.
     if (test::MetricValue(cluster.NodeMetrics(), "turret_replication_lag_bytes") != 0) continue;
-    const auto records = cluster.CtlJson({"calls"});
+    const auto records = cluster.CtlJson({"calls", "--limit", "10000"});
     if (!records.ok()) return records.status();
     uint64_t recorded = 0;
     size_t ended = 0;
