@@ -24,6 +24,7 @@ absl::StatusOr<SecretKey> Ask(v1::Replication::Stub& stub, const v1::SealedNodeK
                               absl::Time deadline) {
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(deadline));
+  context.set_wait_for_ready(true);  // Only a call that waits drives the handshake on.
   v1::NodeKey opened;
   const grpc::Status status = stub.OpenNodeKey(&context, sealed, &opened);
   if (!status.ok())
@@ -37,8 +38,8 @@ absl::StatusOr<SecretKey> AskUntilAnswered(const NodeKeyOptions& options, const 
                                            const std::shared_ptr<grpc::ChannelCredentials>& credentials,
                                            Clock& clock, const StopWithin& stop) {
   grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS,
-                   static_cast<int>(absl::ToInt64Milliseconds(kAskInterval)));
+  for (const char* const backoff : {GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, GRPC_ARG_MAX_RECONNECT_BACKOFF_MS})
+    arguments.SetInt(backoff, static_cast<int>(absl::ToInt64Milliseconds(kAskInterval)));
   const auto stub =
       v1::Replication::NewStub(grpc::CreateCustomChannel(options.coordinator, credentials, arguments));
   spdlog::warn(

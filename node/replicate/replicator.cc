@@ -18,6 +18,7 @@ constexpr int kMessageBytesMax = 64 * 1024 * 1024;  // A Welcome holds the whole
 constexpr size_t kResumeStreamsMax = 1000;
 constexpr absl::Duration kWelcomeTimeout = absl::Seconds(10);
 constexpr absl::Duration kTick = absl::Seconds(1);
+constexpr int kConnectTimeoutMs = 5'000;  // Of one attempt, handshake included: a machine may be busy.
 constexpr int kKeepAliveMs = 10'000;
 constexpr int kKeepAliveTimeoutMs = 5'000;
 constexpr char kSoftwareVersion[] = "turret-node 0.1.0";
@@ -48,8 +49,7 @@ struct Replicator::State {
     // gRPC's own backoff would add to ours.
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS,
                      static_cast<int>(absl::ToInt64Milliseconds(given.reconnect_min)));
-    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
-                     static_cast<int>(absl::ToInt64Milliseconds(given.reconnect_min)));
+    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS,
                      static_cast<int>(absl::ToInt64Milliseconds(given.reconnect_max)));
     stub = v1::Replication::NewStub(
@@ -99,6 +99,7 @@ void Replicator::State::Run() {
 
 bool Replicator::State::Connect() {
   grpc::ClientContext client;
+  client.set_wait_for_ready(true);  // Only a call that waits drives the handshake on.
   {
     absl::MutexLock lock(&mutex);
     if (stopping) return false;

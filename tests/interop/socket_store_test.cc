@@ -53,11 +53,6 @@ class SocketStoreTest : public testing::Test {
   void TearDown() override {
     if (playing_.joinable()) playing_.join();
   }
-  void Upgrade() {
-    cluster_->node().Signal(SIGHUP);
-    const absl::Status again = cluster_->WaitForNodeAgain();
-    ASSERT_TRUE(again.ok()) << again;
-  }
   /// kill -9 of the node; the store starts it again after `outage`.
   void Kill(absl::Duration outage) {
     cluster_->node().Signal(SIGSTOP);
@@ -102,19 +97,6 @@ class SocketStoreTest : public testing::Test {
   absl::StatusOr<floor::FloorTruth> played_ = absl::UnknownError("not played");
   std::vector<absl::Time> kills_;
 };
-
-// R11: 50 streams, ten upgrades in a row, not one packet missing.
-TEST_F(SocketStoreTest, TenUpgradesInARowUnderFiftyStreamsLoseNoPacket) {
-  SCOPED_TRACE(SeedTrace(seed_));
-  ASSERT_NO_FATAL_FAILURE(Start(25, absl::Seconds(45)));
-  for (int upgrade = 0; upgrade < 10; ++upgrade) {
-    SCOPED_TRACE(upgrade);
-    ASSERT_NO_FATAL_FAILURE(Upgrade());
-  }
-  ASSERT_NO_FATAL_FAILURE(Finish());
-  ExpectEveryPayloadByte(*cluster_, *played_);
-  ExpectVerified(*cluster_);
-}
 
 // R11, C02: what is sent during outages of up to 3 s is there.
 TEST_F(SocketStoreTest, OfAKilledNodeOnlyWhatWasNotCommittedIsMissing) {
