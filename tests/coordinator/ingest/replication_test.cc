@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "storage/key/intake.h"
 #include "storage/ledger/checkpoint.h"
 #include "tests/coordinator/ingest/server_fixture.h"
 #include "turret/v1/replication.grpc.pb.h"
@@ -165,6 +166,31 @@ TEST_F(ReplicationTest, ANewEnrolmentIsToldToNodesThatAreConnected) {
   const v1::ReplicateResponse again = connection.Read();
   ASSERT_TRUE(again.has_welcome());
   EXPECT_EQ(again.welcome().enrolment().lines(0).name(), "LDN-1");
+}
+
+TEST_F(ReplicationTest, ANodeKeyIsOpenedForTheNodeAloneThatSealedIt) {
+  const SecretKey key = SecretKey::Make(random_);
+  const v1::IntakeKey intake = archive_->MakeWelcome()->intake_keys(0);
+  const NodeId node = NodeId::Make(random_);
+  const auto ask = [&](const std::string& as, const v1::SealedNodeKey& sealed, v1::NodeKey& opened) {
+    grpc::ClientContext context;
+    return v1::Replication::NewStub(ChannelAs(as))->OpenNodeKey(&context, sealed, &opened).error_code();
+  };
+  v1::SealedNodeKey sealed = *SealNodeKey(node, "node-1", key, intake, random_);
+  v1::NodeKey opened;
+  EXPECT_EQ(ask("node-1", sealed, opened), grpc::StatusCode::OK);
+  EXPECT_EQ(opened.key(), ToString(key.bytes()));
+  v1::NodeKey none;
+  EXPECT_EQ(ask("ada", sealed, none), grpc::StatusCode::PERMISSION_DENIED);
+  const v1::SealedNodeKey other = *SealNodeKey(node, "node-2", key, intake, random_);
+  EXPECT_EQ(ask("node-1", other, none), grpc::StatusCode::PERMISSION_DENIED);
+  v1::SealedNodeKey renamed = other;
+  renamed.set_common_name("node-1");
+  EXPECT_EQ(ask("node-1", renamed, none), grpc::StatusCode::DATA_LOSS);
+  sealed.set_intake_key_id("0123456789abcdef");
+  EXPECT_EQ(ask("node-1", sealed, none), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(none.key(), "");
+  EXPECT_EQ(Bodies(v1::RESTRICTED).size(), 2u);
 }
 
 TEST_F(ReplicationTest, OnlyANodeMayReplicateAndARefusalIsInTheLedgerOnce) {
