@@ -260,7 +260,6 @@ absl::Status Run(const NodeConfig& config, const sigset_t& signals, std::vector<
     spdlog::warn(
         "coordinator {} does not answer, and its keys are not known: calls are refused until it does",
         config.coordinator);
-  pipeline->Start();
   const SessionParts parts{
       *spool, *receiver, presence, *cache, metrics, clock, random, node, config.rtp_advertised};
   TURRET_ASSIGN_OR_RETURN(const auto sip,
@@ -271,6 +270,7 @@ absl::Status Run(const NodeConfig& config, const sigset_t& signals, std::vector<
   receiver->ReadWaiting();
   if (const absl::Status committed = spool->Commit(); !committed.ok())
     spdlog::error("spool: {}", committed.ToString());
+  pipeline->Start();  // Behind the calls: what an earlier process left must not hold them up.
   if (!config.ready_file.empty())
     TURRET_RETURN_IF_ERROR(environment.WriteAtomically(
         config.ready_file,

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <thread>
 #include <vector>
@@ -98,6 +99,9 @@ struct Receiver::State {
   bool stopping ABSL_GUARDED_BY(mutex) = false;
   bool leaving ABSL_GUARDED_BY(mutex) = false;
 
+  absl::Mutex rounds_mutex ABSL_ACQUIRED_AFTER(mutex);
+  uint64_t rounds ABSL_GUARDED_BY(rounds_mutex) = 0;  // Of all sockets, done; the maximum: none follows.
+
   std::atomic<uint64_t> received{0};
   std::atomic<uint64_t> dropped{0};
   std::atomic<uint64_t> rtcp_received{0};
@@ -184,9 +188,15 @@ absl::Status Receiver::Reopen(StreamId stream, uint16_t port) {
   return absl::OkStatus();
 }
 
+// Not by a round of our own: while it catches up, the thread hardly lets go of what it would take.
 void Receiver::ReadWaiting() {
-  absl::MutexLock lock(&state_->mutex);
-  state_->Round();
+  State& state = *state_;
+  absl::MutexLock lock(&state.rounds_mutex);
+  const uint64_t one_more = state.rounds + 2;  // The present one began before.
+  const auto read = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(state.rounds_mutex) {
+    return state.rounds >= one_more;
+  };
+  state.rounds_mutex.Await(absl::Condition(&read));
 }
 
 uint64_t Receiver::Datagrams(StreamId stream) const {
@@ -255,6 +265,10 @@ void Receiver::State::Run() {
     if (leaving) return;
     const absl::Duration begin = clock.Elapsed();
     Round();
+    {
+      absl::MutexLock counting(&rounds_mutex);
+      rounds = last ? std::numeric_limits<uint64_t>::max() : rounds + 1;
+    }
     if (options.kept != nullptr) options.kept->Flush();
     if (last) return;
     wait = std::max(kWaitMin, options.round - (clock.Elapsed() - begin));
