@@ -9,6 +9,7 @@
 #include <cstring>
 #include <limits>
 #include <map>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -90,6 +91,8 @@ struct Receiver::State {
   NodeMetrics& metrics;
   Clock& clock;
   int epoll = -1;
+  // The kernel takes times while some socket wants them, and begins to some milliseconds after the first.
+  std::optional<MediaSocket> times_on;
 
   mutable absl::Mutex mutex;  // Held for a round, not while waiting for the next one.
   PortPool pool ABSL_GUARDED_BY(mutex);
@@ -115,11 +118,12 @@ absl::StatusOr<std::unique_ptr<Receiver>> Receiver::Create(const ReceiverOptions
     return absl::InvalidArgumentError(
         fmt::format("media ports {} to {} are no range", options.port_min, options.port_max));
   TURRET_ASSIGN_OR_RETURN(const BindAddress address, BindAddress::Parse(options.bind_address));
-  const auto probe = MediaSocket::Bind(address, /*port=*/0, options.socket_buffer_bytes);
+  auto probe = MediaSocket::Bind(address, /*port=*/0, options.socket_buffer_bytes);
   if (const std::string warning = probe.ok() ? WarnOfSmallBuffer(probe->buffer_bytes()) : "";
       !warning.empty())
     spdlog::warn(warning);
   auto state = std::make_unique<State>(options, address, spool, metrics);
+  if (probe.ok()) state->times_on = *std::move(probe);
   state->epoll = epoll_create1(EPOLL_CLOEXEC);
   if (state->epoll < 0) return absl::ResourceExhaustedError(fmt::format("epoll: errno {}", errno));
   state->thread = std::thread([running = state.get()] { running->Run(); });
