@@ -9,8 +9,9 @@
 namespace turret::coordinator {
 namespace {
 
-constexpr absl::Duration kDriftBehindHoleMax = absl::Milliseconds(20);
-constexpr absl::Duration kDriftMax = absl::Milliseconds(100);
+// With what the map itself may be off, 20 ms from the truth at most.
+constexpr absl::Duration kDriftBehindHoleMax = absl::Milliseconds(5);
+constexpr absl::Duration kDriftMax = absl::Milliseconds(10);
 constexpr absl::Duration kBackMax = absl::Seconds(1);
 constexpr int64_t kTimestampMax = int64_t{1} << 60;  // 4 million years at 8,000 Hz.
 constexpr uint32_t kPacketBytesMax = 65'535;         // UDP.

@@ -46,7 +46,7 @@ struct PlacedRun {
 };
 
 /// Within one SSRC, audio lies where RTP ticks put it, so that nothing is stretched, cut or repeated while
-/// the fitted drift of the map moves; where ticks and map disagree by more than 20 ms behind a hole (100 ms
+/// the fitted drift of the map moves; where ticks and map disagree by more than 5 ms behind a hole (10 ms
 /// without one), the map counts again. A map is not believed when it leads out of `times.credible`, or more
 /// than a second back behind audio that came before: then ticks count alone, else the audio lies right behind
 /// the one before, the first at `begin_utc_ns`. Not thread-safe.

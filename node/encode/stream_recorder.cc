@@ -148,7 +148,7 @@ void StreamRecorder::Place(Source& source, const OrderedPacket& packet) {
   const PacketMedia media = MediaOf(codec, packet.payload);
   const auto done = [&](WrittenSegment written) { EmitSegment(source, std::move(written)); };
   source.writer.Prepare(packet, media, codec, done);
-  if (source.writer.AtCut()) source.finder.Refit();
+  if (source.writer.AtCut()) source.finder.Refit(packet.timestamp);
   const Placed placed = source.finder.Add(packet, media);
   if (placed.hole) books_.AddHole(source.index, *placed.hole);
   books_.Recorded(source.index, placed.interval);

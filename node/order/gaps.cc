@@ -8,6 +8,7 @@ namespace {
 
 constexpr int64_t kAgreementNs = 100'000'000;  // CAPTURE.md: "100 ms plus drift".
 constexpr int64_t kDriftPpmMax = 200;
+constexpr int64_t kExactNs = 10'000'000;  // Behind a hole that no map is known to be good for.
 constexpr int64_t kContinuityNs = int64_t{20} * 60 * 1'000'000'000;  // After that, 16 bits prove nothing.
 constexpr int64_t kSpacingMillisMax = 200;
 constexpr int64_t kSequences = 65'536;  // RFC 3550 5.1: 16 bits.
@@ -52,8 +53,8 @@ Placed GapFinder::Add(const OrderedPacket& packet, const PacketMedia& media) {
   return placed;
 }
 
-void GapFinder::Refit() {
-  if (map_) map_->Refit(end_timestamp_);
+void GapFinder::Refit(int64_t next) {
+  if (map_) map_->Refit(end_timestamp_, next);
 }
 
 // No time passed between the last packet and this one, or less than its length can be told from its payload.
@@ -91,9 +92,12 @@ Hole GapFinder::Judge(const OrderedPacket& packet, bool& agrees) const {
     agrees = counted || in_time;
     return hole;
   }
+  const int64_t least_delay_ns = delay_ns - (packet.arrival_utc_ns - packet.anchor_utc_ns);
+  const bool exact =
+      !map_->IsBeyond(end_timestamp_, packet.timestamp) || std::abs(least_delay_ns) <= kExactNs;
   hole.silence = continuous && in_time && !packet.restarted && (last_was_comfort_noise_ || packet.marker);
   if (!hole.silence) hole.cause = v1::GAP_CAUSE_SOURCE_DISCONTINUITY;
-  agrees = in_time;
+  agrees = in_time && exact;
   return hole;
 }
 

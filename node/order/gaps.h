@@ -51,8 +51,8 @@ class GapFinder {
       : options_(options), spacing_ticks_(options.ptime_ticks) {}
 
   Placed Add(const OrderedPacket& packet, const PacketMedia& media);
-  /// At a cut: see TimeMap::Refit.
-  void Refit();
+  /// At a cut, before the packet that begins at `next`: see TimeMap::Refit.
+  void Refit(int64_t next);
   bool started() const { return map_.has_value(); }
   const TimeMap& map() const { return *map_; }  // Once started.
   uint64_t lost() const { return lost_; }       // Sequence numbers that never came.

@@ -53,19 +53,37 @@ void TimeMap::CloseWindow() {
   least_ns_ = least_nominal_ns_ = kNone;
 }
 
-void TimeMap::Refit(int64_t timestamp) {
+bool TimeMap::IsLong(int64_t ticks) const {
+  return ticks >= static_cast<int64_t>(kSlewSeconds) * int64_t{nominal_.clock_rate_hz};
+}
+
+bool TimeMap::IsBeyond(int64_t timestamp, int64_t next) const {
+  return IsLong(next - timestamp) && next - timestamp > timestamp - nominal_.anchor_timestamp;
+}
+
+void TimeMap::Refit(int64_t timestamp, int64_t next) {
   if (windows_ < kWindowsMin) return;
   const double spread = windows_ * sum_xx_ - sum_x_ * sum_x_;
   if (spread <= 0) return;
   const double slope_ppb = (windows_ * sum_xy_ - sum_x_ * sum_y_) / spread;  // ns per s.
   const double intercept_ns = (sum_y_ - slope_ppb * sum_x_) / windows_;
-  const double seconds = static_cast<double>(timestamp - nominal_.anchor_timestamp) /
-                         static_cast<double>(nominal_.clock_rate_hz);
+  const double drift_ppb = std::clamp(slope_ppb, -kDriftPpbMax, kDriftPpbMax);
+  const auto fitted_ns = [&](int64_t at) {  // Against the nominal line.
+    return intercept_ns + slope_ppb * static_cast<double>(at - nominal_.anchor_timestamp) /
+                              static_cast<double>(nominal_.clock_rate_hz);
+  };
+  if (IsLong(next - timestamp)) {
+    // No audio is stretched by a step here; a slew would go on for the whole hole.
+    piece_ = {.clock_rate_hz = nominal_.clock_rate_hz,
+              .anchor_timestamp = next,
+              .anchor_utc_ns = nominal_.ToUtc(next) + static_cast<int64_t>(fitted_ns(next)),
+              .drift_ppb = static_cast<int64_t>(drift_ppb)};
+    return;
+  }
   const int64_t utc_ns = ToUtc(timestamp);
-  const double offset_ns =
-      intercept_ns + slope_ppb * seconds - static_cast<double>(utc_ns - nominal_.ToUtc(timestamp));
+  const double offset_ns = fitted_ns(timestamp) - static_cast<double>(utc_ns - nominal_.ToUtc(timestamp));
   const double slew_ppb = std::clamp(offset_ns / kSlewSeconds, -kSlewPpbMax, kSlewPpbMax);
-  piece_.drift_ppb = static_cast<int64_t>(std::clamp(slope_ppb, -kDriftPpbMax, kDriftPpbMax) + slew_ppb);
+  piece_.drift_ppb = static_cast<int64_t>(drift_ppb + slew_ppb);
   piece_.anchor_timestamp = timestamp;
   piece_.anchor_utc_ns = utc_ns;
 }

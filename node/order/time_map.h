@@ -19,9 +19,13 @@ class TimeMap {
   int64_t ToUtc(int64_t timestamp) const { return piece_.ToUtc(timestamp); }
   /// Learns from a packet; does not change the map.
   void Observe(int64_t timestamp, int64_t arrival_utc_ns);
-  /// Takes up the drift learned so far, from `timestamp` on; the map stays continuous there. Callers do it
-  /// where they cut a segment, so that one piece holds for each segment.
-  void Refit(int64_t timestamp);
+  /// Takes up the drift learned so far, from `timestamp` on, where the last packet's audio ended; the next
+  /// one begins at `next`. The map stays continuous there; over a long hole between the two it goes right to
+  /// where the fit is. Callers do it where they cut a segment, so that one piece holds for each segment.
+  void Refit(int64_t timestamp, int64_t next);
+  /// Whether `next` lies far away from `timestamp`, and further than the map was watched: a fit over a minute
+  /// says little about an hour.
+  bool IsBeyond(int64_t timestamp, int64_t next) const;
 
   const TimeMapPiece& piece() const { return piece_; }
   /// Arrival minus projection: of the last packet, and the least of the last 10 to 20 s.
@@ -35,6 +39,7 @@ class TimeMap {
  private:
   static constexpr int64_t kNone = std::numeric_limits<int64_t>::max();
   void CloseWindow();
+  bool IsLong(int64_t ticks) const;
 
   TimeMapPiece nominal_;  // Without drift: what the fit is against.
   TimeMapPiece piece_;

@@ -15,6 +15,12 @@ uint64_t Below(Random& random, uint64_t bound) {
   return LoadU64(raw) % bound;
 }
 
+template <class Node>
+void CopyDirty(Node& node, size_t begin, size_t end) {
+  end = std::min({end, node.bytes.size(), node.synced.size()});
+  if (begin < end) std::copy_n(node.bytes.data() + begin, end - begin, node.synced.data() + begin);
+}
+
 absl::Status Missing(const std::string& path) { return absl::NotFoundError(path + ": no such file"); }
 
 }  // namespace
@@ -27,20 +33,23 @@ class MemoryDisk::File final : public AppendFile {
   absl::Status Append(Bytes bytes) override {
     absl::MutexLock lock(&disk_.mutex_);
     const absl::Status fault = disk_.Do(Operation::kWrite);
-    if (!fault.ok()) bytes = bytes.first(bytes.size() / 2);
+    if (!fault.ok()) bytes = bytes.first(disk_.was_dead_ ? 0 : bytes.size() / 2);
     if (node_->bytes.size() < size_ + bytes.size()) node_->bytes.resize(size_ + bytes.size());
     std::ranges::copy(bytes, node_->bytes.begin() + static_cast<std::ptrdiff_t>(size_));
+    node_->dirty_begin = std::min(node_->dirty_begin, size_);
     size_ += bytes.size();
+    node_->dirty_end = std::max(node_->dirty_end, size_);
     return fault;
   }
   absl::Status Sync() override {
     absl::MutexLock lock(&disk_.mutex_);
+    disk_.syncs_repeated_ += node_->sync_failed ? 1 : 0;
     return disk_.SyncNode(*node_);
   }
   uint64_t size_bytes() const override { return size_; }
   absl::Status Close() override {
     absl::MutexLock lock(&disk_.mutex_);
-    node_->bytes.resize(size_);
+    if (disk_.changes_left_ > 0) node_->bytes.resize(size_);
     return absl::OkStatus();
   }
 
@@ -86,8 +95,26 @@ uint64_t MemoryDisk::count(Operation operation) const {
   return found == counts_.end() ? 0 : found->second;
 }
 
+void MemoryDisk::DieAt(uint64_t nth) {
+  absl::MutexLock lock(&mutex_);
+  changes_left_ = nth;
+}
+
+bool MemoryDisk::dead() const {
+  absl::MutexLock lock(&mutex_);
+  return changes_left_ == 0;
+}
+
+uint64_t MemoryDisk::syncs_repeated() const {
+  absl::MutexLock lock(&mutex_);
+  return syncs_repeated_;
+}
+
 absl::Status MemoryDisk::Do(Operation operation) {
   const uint64_t nth = ++counts_[operation];
+  was_dead_ = changes_left_ == 0;
+  if (operation != Operation::kRead && changes_left_ != UINT64_MAX && !was_dead_) --changes_left_;
+  if (operation != Operation::kRead && changes_left_ == 0) return absl::UnavailableError("the power is gone");
   const auto found = fail_at_.find(operation);
   if (found == fail_at_.end() || found->second != nth) return absl::OkStatus();
   return absl::InternalError("injected: Input/output error");
@@ -96,8 +123,12 @@ absl::Status MemoryDisk::Do(Operation operation) {
 // What a failed sync did not write is never written by a later one.
 absl::Status MemoryDisk::SyncNode(Node& node) {
   const absl::Status fault = Do(Operation::kSync);
+  if (changes_left_ == 0) return fault;
   node.sync_failed = node.sync_failed || !fault.ok();
-  if (!node.sync_failed) node.synced = node.bytes;
+  if (node.sync_failed) return fault;
+  node.synced.resize(node.bytes.size());
+  CopyDirty(node, node.dirty_begin, node.dirty_end);
+  node.Clean();
   return fault;
 }
 
@@ -111,18 +142,15 @@ void MemoryDisk::PowerCut(Random& random) {
     const size_t size = std::max(kept.bytes.size(), kept.synced.size());
     kept.bytes.resize(size);
     kept.synced.resize(size);
-    for (size_t at = 0; at < size; at += kSectorBytes) {
-      const size_t end = std::min(size, at + kSectorBytes);
-      if (!kept.sync_failed && Below(random, 4) != 0)
-        std::copy(kept.bytes.begin() + static_cast<std::ptrdiff_t>(at),
-                  kept.bytes.begin() + static_cast<std::ptrdiff_t>(end),
-                  kept.synced.begin() + static_cast<std::ptrdiff_t>(at));
-    }
+    for (size_t at = kept.dirty_begin / kSectorBytes * kSectorBytes; at < kept.dirty_end; at += kSectorBytes)
+      if (!kept.sync_failed && Below(random, 4) != 0) CopyDirty(kept, at, at + kSectorBytes);
     kept.bytes = kept.synced;
     kept.sync_failed = false;
+    kept.Clean();
   }
   synced_names_ = names_;
   fail_at_.clear();
+  changes_left_ = UINT64_MAX;
 }
 
 void MemoryDisk::Set(const std::string& path, std::shared_ptr<Node> node) {
@@ -246,6 +274,7 @@ absl::Status MemoryDisk::SyncAndForget(const std::string& path) {
   node.synced.resize(std::max(node.synced.size(), node.bytes.size()));
   node.bytes = node.synced;
   node.sync_failed = false;
+  node.Clean();
   return synced;
 }
 

@@ -27,6 +27,12 @@ class MemoryDisk final : public Environment {
   void FailNth(Operation operation, uint64_t nth);
   void Repair();
   uint64_t count(Operation operation) const;
+  /// The `nth` change from now (1: the next one) is cut off in its middle, and none follows: the power is
+  /// gone.
+  void DieAt(uint64_t nth);
+  bool dead() const;
+  /// How often a file was synced again that way that it failed before: what is lost then shows as kept.
+  uint64_t syncs_repeated() const;
   /// Files opened before must not be used again.
   void PowerCut(Random& random);
 
@@ -50,8 +56,11 @@ class MemoryDisk final : public Environment {
  private:
   struct Node {
     Buffer bytes;   // As the page cache has it.
-    Buffer synced;  // As the disk has it.
+    Buffer synced;  // As the disk has it; but for its size the same outside of what is dirty.
+    size_t dirty_begin = SIZE_MAX;
+    size_t dirty_end = 0;
     bool sync_failed = false;
+    void Clean() { dirty_begin = SIZE_MAX, dirty_end = 0; }
   };
   using Names = std::map<std::string, std::shared_ptr<Node>>;
   struct Change {
@@ -72,6 +81,9 @@ class MemoryDisk final : public Environment {
   std::vector<Change> changes_ ABSL_GUARDED_BY(mutex_);  // Between the two.
   std::map<Operation, uint64_t> counts_ ABSL_GUARDED_BY(mutex_);
   std::map<Operation, uint64_t> fail_at_ ABSL_GUARDED_BY(mutex_);
+  uint64_t changes_left_ ABSL_GUARDED_BY(mutex_) = UINT64_MAX;
+  bool was_dead_ ABSL_GUARDED_BY(mutex_) = false;  // Before the last operation began.
+  uint64_t syncs_repeated_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace turret::test

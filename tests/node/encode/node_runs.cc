@@ -5,6 +5,7 @@
 #include "fmt/format.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "storage/base/digest.h"
 
 namespace turret::node {
 namespace {
@@ -33,8 +34,8 @@ bool FakeArchive::Push(Item item) {
     id = "unit " + unit->unit_id();
   } else if (auto* segment = std::get_if<SealedSegment>(&item.what)) {
     id = fmt::format("segment {} {:08}", segment->stream.ToHex(), segment->sequence);
-    bytes = ToString(segment->sealed);
-    segments_[id] = std::move(segment->sealed);
+    bytes = ToString(Sha256(segment->sealed));
+    segments_[segment->stream][segment->sequence] = std::move(segment->sealed);
   } else {
     const auto& fact = std::get<v1::Fact>(item.what);
     if (fact.call_id().empty()) {
@@ -88,24 +89,40 @@ std::vector<v1::Gap> FakeArchive::Gaps(v1::GapCause cause) const {
   return gaps;
 }
 
-std::vector<Buffer> FakeArchive::Segments(const StreamId& stream) const {
-  std::vector<Buffer> segments;
-  for (const auto& [id, sealed] : segments_)
-    if (id.starts_with("segment " + stream.ToHex())) segments.push_back(sealed);
-  return segments;
+std::vector<v1::Fact> FakeArchive::Facts() const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<v1::Fact> facts;
+  for (const auto& [id, bytes] : items_)
+    if (id.starts_with("fact")) facts.emplace_back().ParseFromString(bytes);
+  return facts;
 }
 
-NodeRuns::NodeRuns(uint64_t seed, uint64_t extent_bytes) : random_(seed) {
+std::map<uint64_t, Buffer> FakeArchive::TakeSegments(const StreamId& stream) {
+  absl::MutexLock lock(&mutex_);
+  return std::exchange(segments_[stream], {});
+}
+
+NodeRuns::NodeRuns(uint64_t seed, uint64_t extent_bytes, int workers) : random_(seed), workers_(workers) {
   options_.directory = "/spool";
   options_.extent_bytes = extent_bytes;
 }
 
 void NodeRuns::Start() {
+  const absl::Status opened = OpenSpool();
+  ASSERT_TRUE(opened.ok()) << opened;
+  StartPipeline();
+}
+
+absl::Status NodeRuns::OpenSpool() {
   auto opened = Spool::Open(options_, disk_, node_key_.Clone(), clock_, random_);
-  ASSERT_TRUE(opened.ok()) << opened.status();
-  spool_ = *std::move(opened);
+  if (opened.ok()) spool_ = *std::move(opened);
+  return opened.status();
+}
+
+void NodeRuns::StartPipeline() {
   archive_.BeginRun();
-  auto pipeline = Pipeline::Create({.workers = 2}, *spool_, keys_, archive_, metrics_, clock_, random_);
+  auto pipeline =
+      Pipeline::Create({.workers = workers_}, *spool_, keys_, archive_, metrics_, clock_, random_);
   ASSERT_TRUE(pipeline.ok()) << pipeline.status();
   pipeline_ = *std::move(pipeline);
   pipeline_->Start();
@@ -141,17 +158,21 @@ void NodeRuns::Commit() { ASSERT_TRUE(spool_->Commit().ok()); }
 
 // A fact without a call goes by the same worker every time; the other one is waited for by what it still
 // needs.
-void NodeRuns::CatchUp() {
+bool NodeRuns::TryCatchUp() {
   v1::Fact token;
   token.set_fact_id(fmt::format("token {}", ++tokens_));
-  ASSERT_TRUE(spool_->AppendFact(token).ok());
-  Commit();
-  ASSERT_TRUE(archive_.WaitForToken(token.fact_id()));
+  if (!spool_->AppendFact(token).ok() || !spool_->Commit().ok()) return false;
+  EXPECT_TRUE(archive_.WaitForToken(token.fact_id()));
+  return true;
 }
 
-void NodeRuns::AcknowledgeAndTrim(size_t count) {
+void NodeRuns::CatchUp() { ASSERT_TRUE(TryCatchUp()); }
+
+absl::Status NodeRuns::TryAcknowledgeAndTrim(size_t count) {
   const uint64_t in_pipeline = pipeline_->OldestNeeded();
-  ASSERT_TRUE(spool_->Trim(std::min(in_pipeline, archive_.Acknowledge(count))).ok());
+  return spool_->Trim(std::min(in_pipeline, archive_.Acknowledge(count)));
 }
+
+void NodeRuns::AcknowledgeAndTrim(size_t count) { ASSERT_TRUE(TryAcknowledgeAndTrim(count).ok()); }
 
 }  // namespace turret::node

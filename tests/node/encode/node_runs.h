@@ -26,19 +26,20 @@ class FakeArchive final : public ItemSink {
   size_t waiting() const;
   bool WaitForToken(const std::string& token);
 
-  /// By id: what it says, a unit's sealed key apart.
+  /// By id: what it says, a unit's sealed key apart; of a segment the hash.
   const std::map<std::string, std::string>& items() const ABSL_NO_THREAD_SAFETY_ANALYSIS { return items_; }
   const std::vector<std::string>& forks() const ABSL_NO_THREAD_SAFETY_ANALYSIS { return forks_; }
   std::vector<v1::Gap> Gaps(v1::GapCause cause) const ABSL_NO_THREAD_SAFETY_ANALYSIS;
-  /// Sealed segments of a stream, by sequence.
-  std::vector<Buffer> Segments(const StreamId& stream) const ABSL_NO_THREAD_SAFETY_ANALYSIS;
+  std::vector<v1::Fact> Facts() const;
+  /// Sealed segments of a stream that came since they were taken last, by sequence; some may come again.
+  std::map<uint64_t, Buffer> TakeSegments(const StreamId& stream);
 
  private:
   mutable absl::Mutex mutex_;
   std::map<std::string, std::string> items_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> forks_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, v1::Gap> gaps_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, Buffer> segments_ ABSL_GUARDED_BY(mutex_);
+  std::map<StreamId, std::map<uint64_t, Buffer>> segments_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint64_t> positions_ ABSL_GUARDED_BY(mutex_);  // Of the items that wait, in order.
   std::string token_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = true;
@@ -53,8 +54,11 @@ struct Input {
 
 class NodeRuns {
  public:
-  explicit NodeRuns(uint64_t seed, uint64_t extent_bytes);
+  explicit NodeRuns(uint64_t seed, uint64_t extent_bytes, int workers = 2);
+  /// Both of: a new process finds what is on the disk, and goes on with it.
   void Start();
+  absl::Status OpenSpool();
+  void StartPipeline();
   /// The process is gone, and with `power_cut` what was not synced too.
   void Crash(bool power_cut);
   /// The last run finishes all that is committed.
@@ -62,12 +66,16 @@ class NodeRuns {
 
   void Append(const Input& input);
   void Commit();
-  /// Waits until the pipeline made all it can of what is committed.
+  /// Waits until the pipeline made all it can of what is committed. False: the disk fails to commit.
+  bool TryCatchUp();
   void CatchUp();
+  absl::Status TryAcknowledgeAndTrim(size_t count);
   void AcknowledgeAndTrim(size_t count);
 
   FakeArchive& archive() { return archive_; }
   Spool& spool() { return *spool_; }
+  Pipeline& pipeline() { return *pipeline_; }
+  test::MemoryDisk& disk() { return disk_; }
   FakeKeys& keys() { return keys_; }
   test::ManualClock& clock() { return clock_; }
   const SecretKey& unit_key() const { return unit_key_; }
@@ -82,6 +90,7 @@ class NodeRuns {
   SecretKey node_key_ = SecretKey::Make(keys_random_);
   SecretKey unit_key_ = SecretKey::Make(keys_random_);
   SpoolOptions options_;
+  const int workers_;
   FakeArchive archive_;
   uint64_t tokens_ = 0;
   std::unique_ptr<Spool> spool_;

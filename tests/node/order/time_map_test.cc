@@ -37,7 +37,7 @@ TEST(TimeMap, ADriftOf100PpmIsFollowedForTenHoursWithoutAStep) {
     map.Observe(n * 160, kStart + n * 20'002'000 + jitter_ns);
     if (n % 500 == 499) {
       const int64_t before_ns = map.ToUtc(n * 160);
-      map.Refit(n * 160);
+      map.Refit(n * 160, n * 160);
       ASSERT_EQ(map.ToUtc(n * 160), before_ns);
       if (n > int64_t{50} * 300) {
         ASSERT_LT(std::abs(before_ns - (kStart + n * 20'002'000)), 20'000'000) << n;
