@@ -81,7 +81,6 @@ struct Spool::State {
   uint64_t position_trimmed ABSL_GUARDED_BY(tail_mutex);
   absl::Duration last_commit ABSL_GUARDED_BY(tail_mutex);
   uint64_t commits ABSL_GUARDED_BY(tail_mutex) = 0;
-  uint64_t commits_failed ABSL_GUARDED_BY(tail_mutex) = 0;
 
   absl::Mutex thread_mutex;
   bool stopping ABSL_GUARDED_BY(thread_mutex) = false;
@@ -165,7 +164,6 @@ void Spool::State::Fail(absl::Duration took) {
   absl::MutexLock lock(&tail_mutex);
   DropTail(other_bytes);
   last_commit = took;
-  ++commits_failed;
 }
 
 // Committed blocks make way for those that are in memory only.
@@ -278,7 +276,9 @@ absl::StatusOr<std::shared_ptr<const Block>> Spool::Read(uint64_t position, absl
     uint64_t durable = 0;
     {
       absl::MutexLock lock(&state.tail_mutex);
-      if (!state.tail_mutex.AwaitWithTimeout(absl::Condition(&there), timeout)) return nullptr;
+      const bool waits = timeout > absl::ZeroDuration();  // Else no system call.
+      if (waits ? !state.tail_mutex.AwaitWithTimeout(absl::Condition(&there), timeout) : !there())
+        return nullptr;
       state.DropRead(position);
       if (BlockPointer block = state.FromTail(position)) return block;
       durable = state.position_durable;
@@ -341,7 +341,7 @@ SpoolStats Spool::Stats() const {
   stats.position_trimmed = state.position_trimmed;
   stats.last_commit = state.last_commit;
   stats.commits = state.commits;
-  stats.commits_failed = state.commits_failed;
+  stats.commits_failed = state.disk->faults();
   return stats;
 }
 

@@ -39,7 +39,7 @@ struct SpoolStats {
   uint64_t position_trimmed = 0;
   absl::Duration last_commit;    // How long the last commit took.
   uint64_t commits = 0;
-  uint64_t commits_failed = 0;    // The disk is broken or full: everything since is in memory only.
+  uint64_t commits_failed = 0;    // By the disk; also where a new extent made it good at once, and trims.
   uint64_t bytes_uncommitted = 0;
   uint64_t bytes_unreadable = 0;  // Of blocks on disk that were altered or lost since they were committed.
   uint64_t extents_unopened = 0;  // Moved aside by Open.

@@ -37,8 +37,8 @@ void SpoolAlarm::ObserveCommits(const SpoolStats& stats, absl::Duration now) {
     if (!failing_ || now - told_ >= kSpoolAlarmRepeat) {
       told_ = now;
       spdlog::error(
-          "spool: {} commits failed so far, {} bytes are in memory only and a crash would lose them: check "
-          "the disk",
+          "spool: the disk failed {} commits or trims so far, {} bytes are in memory only and a crash would "
+          "lose them: check the disk",
           stats.commits_failed, stats.bytes_uncommitted);
     }
     failing_ = true;

@@ -177,14 +177,25 @@ absl::Status SpoolDisk::TryWrite(std::span<const std::shared_ptr<const Block>> b
   return writer_->Sync();
 }
 
+absl::Status SpoolDisk::Counted(absl::Status done) {
+  absl::MutexLock lock(&mutex_);
+  faults_ += done.ok() ? 0 : 1;
+  return done;
+}
+
+uint64_t SpoolDisk::faults() const {
+  absl::MutexLock lock(&mutex_);
+  return faults_;
+}
+
 absl::Status SpoolDisk::Write(std::span<const std::shared_ptr<const Block>> blocks, SnapshotTaker take) {
   if (blocks.empty()) return absl::OkStatus();
   Touched touched;
-  absl::Status written = TryWrite(blocks, take, touched);
+  absl::Status written = Counted(TryWrite(blocks, take, touched));
   if (!written.ok()) {
     Abandon(touched);
     touched = {};
-    written = TryWrite(blocks, take, touched);
+    written = Counted(TryWrite(blocks, take, touched));
   }
   if (!written.ok()) {
     Abandon(touched);
@@ -205,7 +216,7 @@ absl::Status SpoolDisk::WriteSnapshot(std::shared_ptr<const Snapshot> snapshot) 
     touched = {{{writer_->extent().number, writer_->extent()}}, std::move(snapshot)};
   }
   if (written.ok()) written = writer_->Sync();
-  if (!written.ok()) {
+  if (!Counted(written).ok()) {
     Abandon(touched);
     return written;
   }
@@ -267,6 +278,10 @@ absl::Status SpoolDisk::Lost(uint64_t begin, uint64_t end, absl::Status why) {
 
 absl::Status SpoolDisk::Trim(uint64_t position) {
   absl::MutexLock trimming(&trim_mutex_);
+  return Counted(TrimUpTo(position));
+}
+
+absl::Status SpoolDisk::TrimUpTo(uint64_t position) {
   if (const auto counts = snapshot()) position = std::min(position, counts->oldest_needed);
   // The last one stays: it is written to, and it tells the next process where positions go on.
   while (const std::optional<Extent> oldest = OldestBut1()) {

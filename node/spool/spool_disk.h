@@ -63,6 +63,8 @@ class SpoolDisk {
   uint64_t bytes_used() const;
   uint64_t bytes_unreadable() const;
   uint64_t extents_unopened() const { return extents_unopened_; }
+  /// How often the disk failed a Write (also one that a new extent made good), a WriteSnapshot or a Trim.
+  uint64_t faults() const;
 
  private:
   SpoolDisk(const Options& options, Environment& environment, SecretKey key, Random& random)
@@ -82,6 +84,8 @@ class SpoolDisk {
   absl::Status LoadSnapshot();
   absl::Status NewExtent(uint64_t first_position, uint64_t bytes_min,
                          std::shared_ptr<const Snapshot> snapshot, Touched& touched);
+  absl::Status Counted(absl::Status done);
+  absl::Status TrimUpTo(uint64_t position) ABSL_EXCLUSIVE_LOCKS_REQUIRED(trim_mutex_);
   absl::Status TryWrite(std::span<const std::shared_ptr<const Block>> blocks, SnapshotTaker take,
                         Touched& touched);
   void Settle(const Touched& touched);
@@ -110,6 +114,7 @@ class SpoolDisk {
   mutable absl::Mutex mutex_;
   std::map<uint64_t, Extent> extents_ ABSL_GUARDED_BY(mutex_);  // By number: durable, and without overlaps.
   uint64_t bytes_unreadable_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t faults_ ABSL_GUARDED_BY(mutex_) = 0;
   std::shared_ptr<const Snapshot> snapshot_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -55,7 +55,7 @@ TEST_F(SpoolAlarmTest, FailedCommitsAreCountedAllAndToldWhenTheyBeginOnceAMinute
     stats_.commits_failed += 10;
     Observe();
   }
-  EXPECT_EQ(Told("commits failed so far"), 2u);
+  EXPECT_EQ(Told("commits or trims so far"), 2u);
   EXPECT_THAT(Scrape(), HasSubstr("\nturret_spool_commits_failed_total 900\n"));
   Observe();
   EXPECT_EQ(Told("again"), 0u) << "nothing to commit is no success";
@@ -65,7 +65,7 @@ TEST_F(SpoolAlarmTest, FailedCommitsAreCountedAllAndToldWhenTheyBeginOnceAMinute
   EXPECT_EQ(Told("again"), 1u);
   ++stats_.commits_failed;
   Observe();
-  EXPECT_EQ(Told("commits failed so far"), 3u);
+  EXPECT_EQ(Told("commits or trims so far"), 3u);
 }
 
 TEST_F(SpoolAlarmTest, WhatCannotBeReadOrOpenedIsCountedAndToldWithWhatToDo) {
