@@ -1,10 +1,11 @@
-// The spool against a vector, compared after each step, over seeded sequences of append, commit, trim, kill
-// and power cut on a disk that fails. TURRET_MODEL_SEQUENCES sets how many; the failing seed is printed, and
-// TURRET_TEST_SEED with one sequence repeats it.
+// Spool and session journal against a vector and a map, compared after each step, over seeded sequences of
+// append, commit, seal, acknowledge, trim, kill and power cut on a disk that fails. TURRET_MODEL_SEQUENCES
+// sets how many; the failing seed is printed, and TURRET_TEST_SEED with one sequence repeats it.
 #include <cstdlib>
 #include <random>
 
 #include "gtest/gtest.h"
+#include "node/session/session_journal.h"
 #include "tests/node/spool/spool_fixture.h"
 #include "tests/support/memory_disk.h"
 
@@ -12,6 +13,8 @@ namespace turret::node {
 namespace {
 
 using test::MemoryDisk;
+
+constexpr int kShards = 8;  // Run side by side.
 
 // Snapshots with a number, which needs less and less. Each part says whose it is.
 class NumberedSource final : public SnapshotSource {
@@ -66,6 +69,67 @@ class NumberedSource final : public SnapshotSource {
   std::map<uint64_t, std::tuple<uint64_t, uint64_t, size_t>> taken_;
 };
 
+// The session journal: what it holds after a crash is what it held at some instant since the last commit that
+// said OK.
+class JournalModel {
+ public:
+  JournalModel(std::mt19937_64& engine, MemoryDisk& disk, Random& random)
+      : engine_(engine), disk_(disk), random_(random) {}
+
+  void Open(const SecretKey& key) {
+    journal_.reset();
+    auto opened = SessionJournal::Open(disk_, "/sessions", key.Clone(), random_);
+    if (!opened.ok()) {
+      disk_.Repair();
+      opened = SessionJournal::Open(disk_, "/sessions", key.Clone(), random_);
+    }
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    journal_ = *std::move(opened);
+    ASSERT_EQ(journal_->files_unopened(), 0U);
+    const std::map<std::string, uint32_t> found = Content();
+    ASSERT_NE(std::ranges::find(instants_, found), instants_.end())
+        << "a state that never was, or one from before";
+    instants_ = {found};
+  }
+  void Close() { journal_.reset(); }
+  void Change() {
+    std::map<std::string, uint32_t> now = instants_.back();
+    CallId call;
+    call.random[0] = static_cast<uint8_t>(engine_() % 4);
+    if (engine_() % 4 == 0) {
+      journal_->Forget(call);
+      now.erase(call.ToProto());
+    } else {
+      v1::JournaledDialog dialog;
+      dialog.set_call_id(call.ToProto());
+      dialog.set_local_cseq(++changes_);
+      dialog.set_contact(std::string(engine_() % 200, 'x'));
+      journal_->Put(std::move(dialog));
+      now[call.ToProto()] = changes_;
+    }
+    instants_.push_back(std::move(now));
+  }
+  void Commit() {
+    if (journal_->Commit().ok()) instants_ = {instants_.back()};
+  }
+  void Compare() const { ASSERT_EQ(Content(), instants_.back()); }
+
+ private:
+  std::map<std::string, uint32_t> Content() const {
+    std::map<std::string, uint32_t> content;
+    for (const v1::JournaledDialog& dialog : journal_->Dialogs())
+      content[dialog.call_id()] = dialog.local_cseq();
+    return content;
+  }
+
+  std::mt19937_64& engine_;
+  MemoryDisk& disk_;
+  Random& random_;
+  std::unique_ptr<SessionJournal> journal_;
+  uint32_t changes_ = 0;
+  std::vector<std::map<std::string, uint32_t>> instants_{{}};  // The first is durable.
+};
+
 class Model {
  public:
   explicit Model(uint64_t seed) : engine_(seed), random_(seed), source_(engine_) {
@@ -82,32 +146,38 @@ class Model {
       SCOPED_TRACE("step " + std::to_string(step));
       if (Below(5) == 0)
         disk_.FailNth(static_cast<MemoryDisk::Operation>(Below(MemoryDisk::kOperations - 1)), 1 + Below(3));
-      Step();
+      const bool changed = Step();
       disk_.Repair();
-      Compare();
+      Compare(changed);
+      journal_.Compare();
     }
   }
 
  private:
   size_t Below(size_t bound) { return engine_() % bound; }
 
-  void Step() {
+  /// Whether what can be read may have changed.
+  bool Step() {
     switch (Below(12)) {
       case 0:
-        return Kill();
+        return Kill(), true;
       case 1:
-        return CutPower();
+        return CutPower(), true;
       case 2:
       case 3:
-        return Trim();
+        return Trim(), true;
       case 4:
       case 5:
       case 6:
-        return Commit();
+        return Commit(), true;
       case 7:
-        return AppendFact();
+        return AppendFact(), false;
+      case 8:
+        return journal_.Change(), false;
+      case 9:
+        return journal_.Commit(), false;
       default:
-        return Append();
+        return Append(), false;
     }
   }
 
@@ -140,6 +210,7 @@ class Model {
   void Kill() { Reopen(); }
   void CutPower() {
     spool_.reset();
+    journal_.Close();
     disk_.PowerCut(random_);
     Reopen();
   }
@@ -162,19 +233,28 @@ class Model {
         committed_.push_back(text);
       }
     waiting_.clear();
+    journal_.Open(key_);
     source_.GoOnFrom(spool_->snapshot().get());
     if (with_source_) spool_->SetSnapshotSource(&source_);
   }
 
   // Records from Oldest() on are the end of the model's, nothing needed is missing, and positions never
-  // change.
-  void Compare() {
+  // change. What is only in memory is not read.
+  void Compare(bool changed) {
+    if (!changed) {
+      const auto beyond = spool_->Read(spool_->Stats().position_durable, absl::ZeroDuration());
+      ASSERT_TRUE(beyond.ok() && *beyond == nullptr);
+      if (Below(4) != 0) return;
+    }
     const std::vector<Seen> seen = ReadAll();
     ASSERT_LE(seen.size(), committed_.size());
     const size_t skip = committed_.size() - seen.size();
     for (size_t i = 0; i < seen.size(); ++i) {
       ASSERT_EQ(seen[i].what, committed_[skip + i]);
-      ASSERT_EQ(positions_.emplace(skip + i, seen[i].position).first->second, seen[i].position);
+      if (positions_.size() <= skip + i) positions_.resize(skip + i + 1, kUnread);
+      uint64_t& position = positions_[skip + i];
+      if (position == kUnread) position = seen[i].position;
+      ASSERT_EQ(position, seen[i].position);
       if (i > 0) ASSERT_GT(seen[i].position, seen[i - 1].position);
     }
     const auto snapshot = spool_->snapshot();
@@ -184,8 +264,8 @@ class Model {
     const uint64_t needed_from =
         with_source_ ? (snapshot == nullptr ? 0 : snapshot->oldest_needed) : trimmed_;
     for (size_t i = 0; i < skip; ++i) {
-      ASSERT_TRUE(positions_.contains(i)) << committed_[i] << " was never read";
-      ASSERT_LT(positions_.at(i), needed_from) << committed_[i];
+      ASSERT_TRUE(i < positions_.size() && positions_[i] != kUnread) << committed_[i] << " was never read";
+      ASSERT_LT(positions_[i], needed_from) << committed_[i];
     }
     ASSERT_EQ(spool_->Stats().extents_unopened, 0U);
   }
@@ -213,26 +293,32 @@ class Model {
   SpoolOptions options_;
   bool with_source_ = false;
   NumberedSource source_;
+  JournalModel journal_{engine_, disk_, random_};
   std::unique_ptr<Spool> spool_;
   uint64_t named_ = 0;
   uint64_t trimmed_ = 0;
   uint64_t durable_snapshot_ = 0;
   std::vector<std::string> waiting_;
   std::vector<std::string> committed_;
-  std::map<size_t, uint64_t> positions_;
+  static constexpr uint64_t kUnread = UINT64_MAX;
+  std::vector<uint64_t> positions_;  // Of committed_.
 };
 
-TEST(SpoolModelTest, BehavesAsAVectorThatIsCutAtItsFrontWhateverCrashes) {
+class SpoolModelTest : public testing::TestWithParam<int> {};
+
+TEST_P(SpoolModelTest, BehavesAsAVectorThatIsCutAtItsFrontWhateverCrashes) {
   const char* const given = std::getenv("TURRET_MODEL_SEQUENCES");
-  const int sequences = given == nullptr ? 1'000 : std::atoi(given);
+  const int sequences = given == nullptr ? 10'000 : std::atoi(given);
   const uint64_t first = test::Seed(1);
-  for (int i = 0; i < sequences; ++i) {
+  for (int i = GetParam(); i < sequences; i += kShards) {
     const uint64_t seed = first + static_cast<uint64_t>(i);
     SCOPED_TRACE(test::SeedTrace(seed));
-    Model(seed).Run(/*steps=*/40);
+    Model(seed).Run(/*steps=*/30);
     ASSERT_FALSE(HasFailure());
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Shards, SpoolModelTest, testing::Range(0, kShards));
 
 }  // namespace
 }  // namespace turret::node
