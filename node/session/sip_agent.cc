@@ -20,6 +20,9 @@ void InitializeLibrary() {
   ConnectionWatch::TakeOver();
 }
 
+// The library counts each on its own, and may miss one of them: never below zero.
+uint64_t Less(uint64_t all, uint64_t part) { return all - std::min(all, part); }
+
 int OnWake(void*, su_wait_t* wait, void* fd) {
   su_wait_events(wait, static_cast<int>(reinterpret_cast<intptr_t>(fd)));
   uint64_t count = 0;
@@ -136,11 +139,11 @@ SipAgent::Refused SipAgent::TakeRefused() {
   const ConnectionWatch::Seen seen = watch_.Take();
   const uint64_t bad_answers = now.bad_answers - before.bad_answers;
   const uint64_t neither =
-      (now.messages - before.messages) - (now.requests - before.requests) - (now.answers - before.answers);
+      Less(now.messages - before.messages, (now.requests - before.requests) + (now.answers - before.answers));
   Refused refused;
-  refused.malformed = (now.bad_messages - before.bad_messages) - neither - bad_answers;
-  refused.oversized = (now.bad_requests - before.bad_requests) - refused.malformed;
-  refused.garbage = neither - std::min(neither, seen.keepalives) + bad_answers + seen.binary;
+  refused.malformed = Less(now.bad_messages - before.bad_messages, neither + bad_answers);
+  refused.oversized = Less(now.bad_requests - before.bad_requests, refused.malformed);
+  refused.garbage = Less(neither, seen.keepalives) + bad_answers + seen.binary;
   refused.stun = seen.stun;
   refused.unfinished = seen.unfinished;
   return refused;

@@ -164,7 +164,7 @@ SipDialogs::Dialog& SipDialogs::Insert(std::unique_ptr<Dialog> dialog) {
 
 void SipDialogs::SetTimer(Dialog& dialog, const sip_t& sip) {
   if (sip.sip_session_expires != nullptr) dialog.record.set_expires_seconds(SessionExpiresSeconds(sip));
-  dialog.expires_at = parts_.clock.Elapsed() + absl::Seconds(dialog.record.expires_seconds());
+  dialog.expires_at = parts_.clock.Elapsed() + SessionTimeout(dialog.record.expires_seconds());
 }
 
 void SipDialogs::Answer(uint64_t dialog_id, const absl::Status& durable) {

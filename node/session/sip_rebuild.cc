@@ -5,6 +5,7 @@
 
 #include "node/session/dialog_text.h"
 #include "node/session/sip_dialogs.h"
+#include "node/session/sip_request.h"
 #include "spdlog/spdlog.h"
 #include "storage/base/status.h"
 
@@ -84,7 +85,7 @@ absl::Status SipDialogs::RebuildOne(const v1::JournaledDialog& journaled) {
     return session.status();
   }
   dialog->session = *std::move(session);
-  dialog->expires_at = parts_.clock.Elapsed() + absl::Seconds(dialog->record.expires_seconds());
+  dialog->expires_at = parts_.clock.Elapsed() + SessionTimeout(dialog->record.expires_seconds());
   Dialog& running = Insert(std::move(dialog));
   if (!running.session->ReopenPorts(reopened_)) reopening_.insert(running.id);
   Journal(running);

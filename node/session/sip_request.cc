@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
+
 #include "fmt/format.h"
 #include "node/session/text.h"
 
@@ -91,6 +93,10 @@ std::string FromTagOf(const sip_t& sip) {
 }
 
 bool HasToTag(const sip_t& sip) { return sip.sip_to != nullptr && sip.sip_to->a_tag != nullptr; }
+
+absl::Duration SessionTimeout(uint32_t expires_seconds) {
+  return std::max(absl::Seconds(expires_seconds), absl::Seconds(90));
+}
 
 uint32_t SessionExpiresSeconds(const sip_t& sip) {
   const sip_session_expires_t* const expires = sip.sip_session_expires;

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "absl/time/time.h"
 #include "node/session/session.h"
 #include "node/session/sofia.h"
 
@@ -23,5 +24,8 @@ bool HasToTag(const sip_t& sip);
 
 /// Session-Expires of a request, if the client refreshes or leaves that open (RFC 4028, 9); 0: no timer.
 uint32_t SessionExpiresSeconds(const sip_t& sip);
+/// How long a client that stated this may be silent before its call is ended. At least 90 s, the least that
+/// RFC 4028, 4 allows: it asks to refuse less (422), but a call is recorded whatever its timer says.
+absl::Duration SessionTimeout(uint32_t expires_seconds);
 
 }  // namespace turret::node

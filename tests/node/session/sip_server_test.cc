@@ -141,6 +141,20 @@ TEST_F(SipDialogsTest, SessionTimerIsHonouredAndItsExpiryEndsTheCall) {
   EXPECT_EQ(Facts(v1::Fact::kCallEnded).at(0).call_ended().reason(), v1::CallEnded::SESSION_EXPIRED);
 }
 
+// RFC 4028, 4: 90 s is the least; a client that states less is recorded all the same.
+TEST_F(SipDialogsTest, ASessionTimerBelowTheLeastEndsNoCallBefore90Seconds) {
+  RawSip client(server_->udp_port(), false);
+  RequestSpec invite = MakeInvite("call-1@test", MakeSdp({{"1"}}), "");
+  invite.headers = {"Supported: timer", "Session-Expires: 1"};
+  const Call call = Establish(client, invite);
+  EXPECT_EQ(HeaderOf(call.ok, "Session-Expires"), "1;refresher=uac");
+  clock_.Advance(absl::Seconds(60));
+  EXPECT_EQ(StatusOf(Ask(client, {.method = "OPTIONS", .call_id = "options@test"})), 200);
+  EXPECT_EQ(server_->sessions(), 1u);
+  clock_.Advance(absl::Seconds(31));
+  EXPECT_TRUE(client.Receive().starts_with("BYE "));
+}
+
 TEST_F(SipDialogsTest, StoppingTellsTheClientAndEndsItsCall) {
   RawSip client(server_->udp_port(), false);
   (void)Establish(client, "call-1@test");
