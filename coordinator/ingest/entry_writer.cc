@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "fmt/format.h"
+#include "storage/base/kill_point.h"
 #include "storage/base/status.h"
 
 namespace turret::coordinator {
@@ -105,6 +106,7 @@ absl::StatusOr<v1::TreeHead> EntryWriter::Commit() {
   };
   TURRET_RETURN_IF_ERROR(ledger_.Read(index_.Position(), head.size(), take));
   TURRET_RETURN_IF_ERROR(index_.Apply(entries, DigestFrom(head.root())));
+  KillPoint("index_written");
   bodies_.clear();
   appended_ = false;
   return head;

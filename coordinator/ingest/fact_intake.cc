@@ -4,6 +4,7 @@
 
 #include "absl/time/time.h"
 #include "google/protobuf/util/message_differencer.h"
+#include "storage/base/kill_point.h"
 #include "storage/base/status.h"
 
 namespace turret::coordinator {
@@ -107,6 +108,7 @@ absl::StatusOr<ItemOutcome> FactIntake::Take(v1::Fact fact, NodeId node, const S
     TURRET_ASSIGN_OR_RETURN(const BookId book, parts_.books->BookOf(key_id));
     TURRET_RETURN_IF_ERROR(
         writer.Append(v1::CALL, std::move(body), {.book = book, .key_id = key_id, .key = *key}).status());
+    if (fact.has_call_ended()) KillPoint("call_closed");
   }
   taken_.emplace(id, std::move(fact));
   return ItemOutcome{};

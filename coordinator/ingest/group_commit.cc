@@ -2,6 +2,7 @@
 
 #include "absl/strings/ascii.h"
 #include "spdlog/spdlog.h"
+#include "storage/base/kill_point.h"
 #include "storage/base/status.h"
 
 namespace turret::coordinator {
@@ -95,6 +96,7 @@ absl::Status Group::TakeKeys() {
 
 absl::Status Group::CommitBooks() {
   TURRET_ASSIGN_OR_RETURN(const std::vector<v1::BookState> states, parts_.books->Commit());
+  KillPoint("books_synced");
   for (const v1::BookState& state : states) TURRET_RETURN_IF_ERROR(writer_.AppendBook(state).status());
   // A failed sync moves keys to a further book.
   for (auto& [book_class, seal] : seals_) {

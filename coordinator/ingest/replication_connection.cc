@@ -2,6 +2,7 @@
 
 #include "absl/time/time.h"
 #include "fmt/format.h"
+#include "storage/base/kill_point.h"
 
 namespace turret::coordinator {
 namespace {
@@ -121,6 +122,7 @@ void ReplicationConnection::Submit() {
     node = *node_;
   }
   const uint64_t first_item = items.front().item();
+  KillPoint("batch_read");
   service_.archive_.Submit(node, std::move(items),
                            [self = shared_from_this(), first_item](
                                const absl::Status& status, const auto& outcomes, const v1::TreeHead& head) {
@@ -177,6 +179,7 @@ void ReplicationConnection::OnWriteDone(bool ok) {
   absl::MutexLock lock(&mutex_);
   writing_ = false;
   if (!ok) return FinishOnce({grpc::StatusCode::UNAVAILABLE, "the connection broke"});
+  if (outgoing_.has_ack()) KillPoint("ack_sent");
   WriteNext();
   Read();
   FinishWhenQuiet();

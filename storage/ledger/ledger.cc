@@ -4,6 +4,7 @@
 #include <map>
 
 #include "fmt/format.h"
+#include "storage/base/kill_point.h"
 #include "storage/base/status.h"
 #include "storage/ledger/blocks.h"
 #include "storage/ledger/heads.h"
@@ -204,6 +205,7 @@ absl::StatusOr<uint64_t> Ledger::State::Append(v1::Leaf leaf, const v1::EntryBod
   leaf.set_appended_utc_ns(absl::ToUnixNanos(clock.Utc()));
   const StoredEntry entry = MakeEntry(std::move(leaf), id, body, under, random);
   TURRET_RETURN_IF_ERROR(blocks->Append(EncodeEntry(entry)));
+  KillPoint("entry_appended");
   const absl::MutexLock lock(&mutex);
   tree.Append(LeafHash(entry));
   return tree.size() - 1;
@@ -285,7 +287,9 @@ absl::StatusOr<uint64_t> Ledger::Append(v1::Leaf leaf, const v1::EntryBody* body
 
 absl::StatusOr<v1::TreeHead> Ledger::Commit() {
   TURRET_RETURN_IF_ERROR(state_->SyncBlocks());
+  KillPoint("entries_synced");
   TURRET_RETURN_IF_ERROR(state_->Sign());
+  KillPoint("head_signed");
   state_->blocks->CloseIfFull();
   if (state_->clock.Elapsed() - state_->checkpoint_written >= kCheckpointInterval) state_->WriteCheckpoint();
   return Head();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fmt/format.h"
+#include "storage/base/kill_point.h"
 #include "storage/base/status.h"
 #include "storage/segment/segment.h"
 
@@ -77,6 +78,7 @@ absl::StatusOr<v1::Placement> LocalStore::AppendTo(const Key& key, Bytes sealed)
   catalog_.AddLeaf(open->id, added.leaf);
   open->bytes.push_back(ToBuffer(sealed));
   *open->added.add_placements() = added.placement;
+  KillPoint("volume_appended");
   return std::move(added.placement);
 }
 
@@ -156,6 +158,7 @@ absl::Status LocalStore::CommitOpen(const Key& key, bool old, bool all, std::vec
     if (open.added.placements().empty() && !close) return absl::OkStatus();
     const absl::Status synced = open.writer.Sync();
     if (synced.ok()) {
+      KillPoint("volume_synced");
       done.push_back(Extend(open, close));
       if (close) open_.erase(key);
       return absl::OkStatus();
@@ -180,6 +183,7 @@ VolumeStore::Extended LocalStore::Extend(Open& open, bool close) {
     open.writer.Close().IgnoreError();  // It is synced.
     protector_.Protect(open.writer.path(), Protection::kImmutable);
     catalog_.Closed(open.id, open.writer.leaves());
+    KillPoint("volume_closed");
   }
   return extended;
 }

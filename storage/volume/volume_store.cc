@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fmt/format.h"
+#include "storage/base/kill_point.h"
 #include "storage/base/status.h"
 #include "storage/volume/local_store.h"
 
@@ -83,6 +84,7 @@ class Opener {
     if (const std::optional<std::string> difference = Differs(*scan, known))
       return Damaged(path, *difference);
     store_->protector().Protect(path, Protection::kImmutable);
+    KillPoint("volume_recovered");
     opened_.recovered.push_back({Closing(volume, *scan, known)});
     return absl::OkStatus();
   }

@@ -5,10 +5,9 @@
 
 #include <memory>
 
-#include "coordinator/ingest/archive.h"
 #include "monitoring/metrics.h"
-#include "storage/key/root.h"
 #include "tests/coordinator/ingest/fake_node.h"
+#include "tests/coordinator/ingest/open_archive.h"
 #include "tests/support/faulty_environment.h"
 #include "tests/support/support.h"
 
@@ -19,23 +18,13 @@ class ArchiveFixture : public ::testing::Test {
   explicit ArchiveFixture(uint64_t seed = Seed(1))
       : random_(seed), trace_(__FILE__, __LINE__, SeedTrace(seed)) {}
 
-  static constexpr std::string_view kPassphrase = "correct horse battery staple";
+  static constexpr std::string_view kPassphrase = kArchivePassphrase;
 
+  absl::Status MakeRoot() { return MakeCheapRoot(posix_, folder_ / "archive", random_); }
   absl::Status Open() {
-    // A cheap root: what a guess costs is not what is tested here.
-    const std::string keys = folder_ / "archive/keys";
-    if (!opened_) {
-      if (absl::Status made = posix_.CreateDirectories(keys); !made.ok()) return made;
-      const ScryptCost cheap{.n = 16, .r = 8, .p = 1};
-      if (absl::Status made = CreateRootFile(posix_, keys + "/root.key", kPassphrase, random_, cheap);
-          !made.ok())
-        return made;
-      opened_ = true;
-    }
-    auto archive = coordinator::Archive::Open({.directory = folder_ / "archive",
-                                               .passphrase = std::string(kPassphrase),
-                                               .commit_interval = absl::ZeroDuration()},
-                                              environment_, clock_, random_, metrics_);
+    if (!posix_.Exists(folder_ / "archive"))
+      if (absl::Status made = MakeRoot(); !made.ok()) return made;
+    auto archive = OpenArchive(folder_ / "archive", environment_, clock_, random_, metrics_);
     if (!archive.ok()) return archive.status();
     archive_ = *std::move(archive);
     return absl::OkStatus();
@@ -61,7 +50,6 @@ class ArchiveFixture : public ::testing::Test {
   SeededRandom random_;
   ::testing::ScopedTrace trace_;
   CoordinatorMetrics metrics_;
-  bool opened_ = false;
   std::unique_ptr<coordinator::Archive> archive_;
 };
 
