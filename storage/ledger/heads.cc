@@ -55,10 +55,13 @@ absl::Status Heads::EnsureWriter() {
     }
   }
   writer_.reset();
-  const std::string path = PathOf(parts_++);
-  TURRET_ASSIGN_OR_RETURN(RecordWriter writer, RecordWriter::Create(environment_, path, kMagic));
+  const std::string path = PathOf(parts_);
+  absl::StatusOr<RecordWriter> writer = RecordWriter::Create(environment_, path, kMagic);
+  // A number that no file has would look like a part that was taken away.
+  if (writer.ok() || environment_.Exists(path)) ++parts_;
+  if (!writer.ok()) return writer.status();
   environment_.Protect(path, Protection::kAppendOnly).IgnoreError();
-  writer_ = std::move(writer);
+  writer_ = *std::move(writer);
   return absl::OkStatus();
 }
 

@@ -110,7 +110,37 @@ uint64_t MemoryDisk::syncs_repeated() const {
   return syncs_repeated_;
 }
 
+void MemoryDisk::TakeImages(Random* random, uint64_t distance_max, Take take) {
+  absl::MutexLock lock(&mutex_);
+  image_random_ = random;
+  image_distance_max_ = distance_max;
+  take_image_ = std::move(take);
+  if (random != nullptr) image_distance_ = 1 + Below(*random, distance_max);
+}
+
+void MemoryDisk::TakeImageWhenDue() {
+  if (image_random_ == nullptr || --image_distance_ > 0) return;
+  image_distance_ = 1 + Below(*image_random_, image_distance_max_);
+  auto image = std::make_unique<MemoryDisk>();
+  {
+    absl::MutexLock lock(&image->mutex_);
+    image->names_ = names_;
+    image->synced_names_ = synced_names_;
+    image->changes_ = changes_;
+    image->PowerCutLocked(*image_random_);
+  }
+  take_image_(std::move(image));
+}
+
+std::vector<std::string> MemoryDisk::Files() const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<std::string> files;
+  for (const auto& [path, node] : names_) files.push_back(path);
+  return files;
+}
+
 absl::Status MemoryDisk::Do(Operation operation) {
+  if (operation != Operation::kRead) TakeImageWhenDue();
   const uint64_t nth = ++counts_[operation];
   was_dead_ = changes_left_ == 0;
   if (operation != Operation::kRead && changes_left_ != UINT64_MAX && !was_dead_) --changes_left_;
@@ -134,6 +164,10 @@ absl::Status MemoryDisk::SyncNode(Node& node) {
 
 void MemoryDisk::PowerCut(Random& random) {
   absl::MutexLock lock(&mutex_);
+  PowerCutLocked(random);
+}
+
+void MemoryDisk::PowerCutLocked(Random& random) {
   SettleNames(Below(random, changes_.size() + 1));
   changes_.clear();
   names_ = synced_names_;
@@ -232,15 +266,22 @@ absl::Status MemoryDisk::SyncDirectory(const std::string&) {
 
 absl::StatusOr<std::vector<std::string>> MemoryDisk::List(const std::string& directory) {
   absl::MutexLock lock(&mutex_);
+  const std::string folder = directory + "/";
   std::vector<std::string> listed;
-  for (const auto& [path, node] : names_)
-    if (DirectoryOf(path) == directory) listed.push_back(path.substr(directory.size() + 1));
+  for (auto at = names_.lower_bound(folder); at != names_.end() && at->first.starts_with(folder); ++at) {
+    const std::string name =
+        at->first.substr(folder.size(), at->first.find('/', folder.size()) - folder.size());
+    if (listed.empty() || listed.back() != name) listed.push_back(name);
+  }
+  std::ranges::sort(listed);
+  listed.erase(std::ranges::unique(listed).begin(), listed.end());
   return listed;
 }
 
 bool MemoryDisk::Exists(const std::string& path) {
   absl::MutexLock lock(&mutex_);
-  return names_.contains(path);
+  const auto inside = names_.lower_bound(path + "/");
+  return names_.contains(path) || (inside != names_.end() && inside->first.starts_with(path + "/"));
 }
 
 absl::Status MemoryDisk::Remove(const std::string& path) {

@@ -3,6 +3,7 @@
 // its last sync the first few, in their order, as a journaling file system does.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -16,7 +17,7 @@
 
 namespace turret::test {
 
-/// Thread-safe. Knows one level of folders only; no protection.
+/// Thread-safe. Folders are there as soon as something is in them; no protection.
 class MemoryDisk final : public Environment {
  public:
   enum class Operation { kCreate, kWrite, kSync, kSyncDirectory, kRename, kRemove, kRead };
@@ -35,6 +36,13 @@ class MemoryDisk final : public Environment {
   uint64_t syncs_repeated() const;
   /// Files opened before must not be used again.
   void PowerCut(Random& random);
+  /// From now on, before every so-manieth change (1 to `distance_max` of them later, by `random`): what a
+  /// power cut would leave, as a disk of its own; this one goes on. `take` is called with our lock held.
+  /// nullptr: no more.
+  using Take = std::function<void(std::unique_ptr<MemoryDisk>)>;
+  void TakeImages(Random* random, uint64_t distance_max, Take take);
+  /// Every file that is there.
+  std::vector<std::string> Files() const;
 
   absl::StatusOr<std::unique_ptr<AppendFile>> CreateForAppend(const std::string& path) override;
   absl::StatusOr<std::unique_ptr<AppendFile>> CreatePreallocated(const std::string& path,
@@ -70,6 +78,8 @@ class MemoryDisk final : public Environment {
   class File;
   class Reader;
 
+  void PowerCutLocked(Random& random) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakeImageWhenDue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Do(Operation operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status SyncNode(Node& node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Set(const std::string& path, std::shared_ptr<Node> node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -84,6 +94,10 @@ class MemoryDisk final : public Environment {
   uint64_t changes_left_ ABSL_GUARDED_BY(mutex_) = UINT64_MAX;
   bool was_dead_ ABSL_GUARDED_BY(mutex_) = false;  // Before the last operation began.
   uint64_t syncs_repeated_ ABSL_GUARDED_BY(mutex_) = 0;
+  Random* image_random_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  uint64_t image_distance_max_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t image_distance_ ABSL_GUARDED_BY(mutex_) = 0;
+  Take take_image_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace turret::test
