@@ -6,11 +6,9 @@
 #include <iostream>
 
 #include "CLI/CLI.hpp"
-#include "coordinator/access/access_service.h"
 #include "coordinator/config.h"
 #include "coordinator/enrolment_watch.h"
-#include "coordinator/ingest/archive.h"
-#include "coordinator/ingest/replication_service.h"
+#include "coordinator/serving.h"
 #include "fmt/format.h"
 #include "monitoring/json_log.h"
 #include "monitoring/metrics.h"
@@ -23,6 +21,7 @@
 #include "storage/base/random.h"
 #include "storage/base/secret.h"
 #include "storage/base/status.h"
+#include "storage/base/watched_environment.h"
 
 namespace turret::coordinator {
 namespace {
@@ -47,76 +46,41 @@ absl::StatusOr<std::string> ReadPassphrase(Environment& environment, const std::
 }
 
 // Waits for signals: HUP looks at the enrolment file, TERM and INT end. Between them a tick.
-void ServeUntilSignalled(const sigset_t& signals, EnrolmentWatch& enrolment, CoordinatorMetrics& metrics,
-                         const Archive& archive) {
+absl::Status ServeUntilSignalled(const sigset_t& signals, Serving& serving, CoordinatorMetrics& metrics) {
   for (;;) {
     const int signal = sigtimedwait(&signals, nullptr, &kTick);
-    if (signal == SIGTERM || signal == SIGINT) return;
-    if (signal == SIGHUP)
-      enrolment.ReadAgain();
-    else
-      enrolment.Look();
+    if (signal == SIGTERM || signal == SIGINT) return serving.Stop();
+    if (signal == SIGHUP) serving.ReadEnrolmentAgain();
+    TURRET_RETURN_IF_ERROR(serving.Tick());
     metrics.ClockDivergence(ReadClockState().divergence_max);
-    if (const absl::Status health = archive.health(); !health.ok()) {
-      spdlog::critical("storage failed, nothing more is taken; mend it and restart: {}", health.ToString());
-      return;
-    }
   }
 }
 
-// Peers that are gone without a word are noticed within seconds; nodes may ping as often.
-void SetKeepAlive(grpc::ServerBuilder& builder) {
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-}
-
 absl::Status Run(const CoordinatorConfig& config, const sigset_t& signals) {
-  PosixEnvironment environment;
-  SystemClock clock;
-  SystemRandom random;
   // gRPC logs from threads of its own until the process ends.
   static CoordinatorMetrics& metrics = *new CoordinatorMetrics;
   TakeGrpcLog(metrics);
+  PosixEnvironment disk;
+  WatchedEnvironment environment(disk, [](std::string_view operation, const absl::Status& why) {
+    metrics.DiskError(operation);
+    spdlog::error("alarm: the disk refused to {}: {}", operation, why.ToString());
+  });
+  SystemClock clock;
+  SystemRandom random;
 
   TURRET_ASSIGN_OR_RETURN(const std::string passphrase, ReadPassphrase(environment, config.passphrase_file));
-  TURRET_ASSIGN_OR_RETURN(auto credentials, MakeServerCredentials(config.tls));
-  TURRET_ASSIGN_OR_RETURN(const std::unique_ptr<Archive> archive,
-                          Archive::Open({config.archive, passphrase, config.commit_interval}, environment,
-                                        clock, random, metrics));
-  EnrolmentWatch enrolment(environment, config.enrolment, *archive);
-  TURRET_RETURN_IF_ERROR(enrolment.Begin());
-
-  AccessRefusals refusals(*archive, metrics);
-  ReplicationService replication(*archive, refusals, metrics);
-  AccessService access(*archive, refusals, metrics, JoinPath(config.archive, "index-check"));
-  int port = 0;
-  grpc::ServerBuilder builder;
-  builder.AddListeningPort(config.listen, credentials, &port);
-  builder.SetMaxReceiveMessageSize(kReplicationMessageBytesMax);
-  SetKeepAlive(builder);
-  builder.RegisterService(&replication);
-  builder.RegisterService(&access);
-  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (server == nullptr || port == 0)
-    return absl::UnavailableError(
-        fmt::format("cannot listen on {}: is another program there?", config.listen));
+  TURRET_ASSIGN_OR_RETURN(const std::unique_ptr<Serving> serving,
+                          Serving::Start(config, passphrase, {environment, clock, random, metrics}));
   TURRET_RETURN_IF_ERROR(metrics.Serve(config.metrics));
   if (!config.ready_file.empty())
     TURRET_RETURN_IF_ERROR(environment.WriteAtomically(
-        config.ready_file,
-        AsBytes(fmt::format("{{\"grpc_port\": {}, \"metrics_port\": {}}}\n", port, metrics.port()))));
+        config.ready_file, AsBytes(fmt::format("{{\"grpc_port\": {}, \"metrics_port\": {}}}\n",
+                                               serving->port(), metrics.port()))));
   if (const absl::Status told = ServiceManager::FromEnvironment().Send("READY=1"); !told.ok())
     spdlog::warn("{}", told.ToString());
-  spdlog::info("ready: gRPC on port {}, metrics on port {}, ledger {}", port, metrics.port(),
-               archive->ledger().id().ToHex());
-
-  ServeUntilSignalled(signals, enrolment, metrics, *archive);
-  server->Shutdown(absl::ToChronoTime(clock.Utc() + absl::Seconds(2)));
-  const absl::Status health = archive->health();
-  const absl::Status closed = archive->Close();
-  return health.ok() ? closed : health;
+  spdlog::info("ready: gRPC on port {}, metrics on port {}, ledger {}", serving->port(), metrics.port(),
+               serving->ledger().ToHex());
+  return ServeUntilSignalled(signals, *serving, metrics);
 }
 
 }  // namespace

@@ -44,6 +44,9 @@ struct CoordinatorMetrics::State {
   Gauge& immutable = exporter.Gauge("turret_archive_immutable", "1 when closed volumes are immutable files.");
   Gauge& damaged = exporter.Gauge("turret_archive_volumes_damaged",
                                   "Volumes that did not hold what the ledger says when last opened.");
+  Gauge& open = exporter.Gauge("turret_archive_open", "1 while the archive takes what nodes send.");
+  Family<Counter>& disk_errors = exporter.Counters(
+      "turret_disk_errors_total", "Operations that the archive's disk failed, by operation.");
 };
 
 CoordinatorMetrics::CoordinatorMetrics() : state_(std::make_unique<State>()) {}
@@ -81,6 +84,10 @@ void CoordinatorMetrics::Accessed(std::string_view action) { AddTo(state_->acces
 void CoordinatorMetrics::AccessRefused(std::string_view why) { AddTo(state_->access_refused, "why", why); }
 void CoordinatorMetrics::WormClaim(bool immutable) { state_->immutable.Set(immutable ? 1 : 0); }
 void CoordinatorMetrics::VolumesDamaged(uint64_t count) { state_->damaged.Set(static_cast<double>(count)); }
+void CoordinatorMetrics::ArchiveOpen(bool open) { state_->open.Set(open ? 1 : 0); }
+void CoordinatorMetrics::DiskError(std::string_view operation) {
+  AddTo(state_->disk_errors, "operation", operation);
+}
 absl::Status CoordinatorMetrics::Serve(const std::string& address) { return state_->exporter.Serve(address); }
 uint16_t CoordinatorMetrics::port() const { return state_->exporter.port(); }
 

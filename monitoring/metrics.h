@@ -77,6 +77,8 @@ class CoordinatorMetrics {
   void AccessRefused(std::string_view why);         // turret_access_refused_total{why}
   void WormClaim(bool immutable);                   // turret_archive_immutable
   void VolumesDamaged(uint64_t count);              // turret_archive_volumes_damaged
+  void ArchiveOpen(bool open);                      // turret_archive_open
+  void DiskError(std::string_view operation);       // turret_disk_errors_total{operation}
 
   /// As NodeMetrics::Serve.
   [[nodiscard]] absl::Status Serve(const std::string& address);

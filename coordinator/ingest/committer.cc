@@ -173,7 +173,7 @@ absl::Status Committer::Write(std::deque<Work>& group) {
 // What is in memory may differ from what is on disk now: only opening the archive again tells.
 void Committer::Fail(const absl::Status& why, std::deque<Work> group) {
   const absl::Status told = absl::UnavailableError(
-      fmt::format("the archive stopped taking anything; restart the coordinator. Cause: {}", why.ToString()));
+      fmt::format("the archive takes nothing until it is opened again. Cause: {}", why.ToString()));
   spdlog::critical("{}", std::string(told.message()));
   {
     absl::MutexLock lock(&mutex_);
