@@ -17,6 +17,8 @@ absl::StatusOr<CoordinatorConfig> LoadCoordinatorConfig(const std::string& path)
   config.metrics = reader.String("metrics", "127.0.0.1:9462");
   config.commit_interval =
       reader.Duration("commit_interval", absl::Milliseconds(50), absl::Milliseconds(5), absl::Seconds(1));
+  config.close_calls_after =
+      reader.Duration("close_calls_after", absl::Hours(1), absl::Minutes(1), absl::Hours(720));
   config.ready_file = reader.String("ready_file", "");
   TURRET_RETURN_IF_ERROR(reader.Finish());
   return config;

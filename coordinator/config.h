@@ -19,6 +19,7 @@ struct CoordinatorConfig {
   TlsFiles tls;
   std::string metrics;  // address:port of /metrics; port 0: any.
   absl::Duration commit_interval;
+  absl::Duration close_calls_after;
   std::string ready_file;  // JSON with the ports in use, written when the service is up; empty: none.
 };
 
@@ -38,6 +39,8 @@ inline constexpr std::string_view kCoordinatorConfigHelp =
     key: /etc/turret/tls/coordinator.key
   metrics: 127.0.0.1:9462
   commit_interval: 50ms                       # group commit; 5ms to 1s
+  close_calls_after: 1h                       # running calls of a node that is away for so long are closed, with a gap
+                                              # node_down; if it returns, what it says counts instead; 1m to 720h
   ready_file: /run/turret/ready               # optional
 )";
 

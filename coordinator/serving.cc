@@ -6,6 +6,7 @@
 #include "coordinator/access/access_service.h"
 #include "coordinator/enrolment_watch.h"
 #include "coordinator/ingest/archive.h"
+#include "coordinator/ingest/call_closer.h"
 #include "coordinator/ingest/replication_service.h"
 #include "fmt/format.h"
 #include "spdlog/spdlog.h"
@@ -34,6 +35,7 @@ struct Serving::Open {
         enrolment(seams.environment, config.enrolment, *archive),
         refusals(*archive, seams.metrics),
         replication(*archive, refusals, seams.metrics),
+        closer(*archive, replication.attendance(), seams.metrics, config.close_calls_after),
         access(*archive, refusals, seams.metrics, JoinPath(config.archive, "index-check")) {}
   ~Open() {
     if (server != nullptr) server->Shutdown(ShutdownTime());
@@ -43,6 +45,7 @@ struct Serving::Open {
   EnrolmentWatch enrolment;
   AccessRefusals refusals;
   ReplicationService replication;
+  CallCloser closer;
   AccessService access;
   std::unique_ptr<grpc::Server> server;
 };
@@ -96,6 +99,8 @@ absl::Status Serving::Tick() {
     const absl::Status health = open_->archive->health();
     if (health.ok()) {
       open_->enrolment.Look();
+      if (const absl::Status closed = open_->closer.Look(); !closed.ok())
+        spdlog::error("alarm: calls of nodes that are away are not closed yet: {}", closed.ToString());
       return absl::OkStatus();
     }
     seams_.metrics.ArchiveOpen(false);

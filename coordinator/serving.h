@@ -42,8 +42,9 @@ class Serving {
 
   int port() const;
   LedgerId ledger() const;
-  /// Called every few seconds: sees a failure, opens the archive again, and looks at the enrolment file. Errors:
-  /// DataLoss when books or ledger hold less than they did: no further try mends that, and it serves no more.
+  /// Called every few seconds: sees a failure, opens the archive again, looks at the enrolment file, and
+  /// closes the calls of nodes that do not return. Errors: DataLoss when books or ledger hold less than they
+  /// did: no further try mends that, and it serves no more.
   [[nodiscard]] absl::Status Tick();
   /// Reads the enrolment file now, changed or not.
   void ReadEnrolmentAgain();

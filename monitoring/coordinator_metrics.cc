@@ -47,6 +47,8 @@ struct CoordinatorMetrics::State {
   Gauge& open = exporter.Gauge("turret_archive_open", "1 while the archive takes what nodes send.");
   Family<Counter>& disk_errors = exporter.Counters(
       "turret_disk_errors_total", "Operations that the archive's disk failed, by operation.");
+  Counter& closed =
+      exporter.Counter("turret_calls_closed_total", "Calls closed because their node did not return.");
 };
 
 CoordinatorMetrics::CoordinatorMetrics() : state_(std::make_unique<State>()) {}
@@ -88,6 +90,7 @@ void CoordinatorMetrics::ArchiveOpen(bool open) { state_->open.Set(open ? 1 : 0)
 void CoordinatorMetrics::DiskError(std::string_view operation) {
   AddTo(state_->disk_errors, "operation", operation);
 }
+void CoordinatorMetrics::CallsClosed(uint64_t calls) { state_->closed.Increment(static_cast<double>(calls)); }
 absl::Status CoordinatorMetrics::Serve(const std::string& address) { return state_->exporter.Serve(address); }
 uint16_t CoordinatorMetrics::port() const { return state_->exporter.port(); }
 

@@ -79,6 +79,7 @@ class CoordinatorMetrics {
   void VolumesDamaged(uint64_t count);              // turret_archive_volumes_damaged
   void ArchiveOpen(bool open);                      // turret_archive_open
   void DiskError(std::string_view operation);       // turret_disk_errors_total{operation}
+  void CallsClosed(uint64_t calls);                 // turret_calls_closed_total
 
   /// As NodeMetrics::Serve.
   [[nodiscard]] absl::Status Serve(const std::string& address);

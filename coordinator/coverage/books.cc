@@ -160,6 +160,7 @@ v1::ChannelCoverage ComputeChannel(v1::Direction direction, const ChannelEvidenc
   booking.Book(kRecorded, "", audible);
   booking.Book(kRecorded, kSilence, recorded);
   booking.Book(kIdle, kEdge, edges);
+  booking.Book(kRecorded, "", IntervalSet::Of(evidence.held));
   booking.Book(kIdle, "", idle.Intersect(proven));
   booking.BookGap(v1::GAP_CAUSE_UNPROVEN, idle);
   for (const ChannelEvidence::StatedGap& gap : evidence.explained)

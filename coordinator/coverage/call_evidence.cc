@@ -81,6 +81,19 @@ absl::StatusOr<std::map<std::string, v1::StreamRow>> StreamsOf(const Index& inde
   return rows;
 }
 
+// A call that the coordinator closed: what is held and what is missing fill up what its node has told.
+void AddClosing(const v1::CallEnded& ended, const std::map<std::string, v1::StreamRow>& rows,
+                const std::string& line, size_t at, CallEvidence& evidence) {
+  for (const v1::CallEnded::StreamEnd& end : ended.streams()) {
+    const auto row = rows.find(end.stream_id());
+    if (row != rows.end() && Feeds(row->second.opened().channels(), line, kDirections[at]))
+      Add(end.held(), evidence.held[at]);
+  }
+  for (const v1::Gap& gap : ended.gaps())
+    if (Feeds(gap.channels(), line, kDirections[at]))
+      evidence.explained[at].push_back({gap.interval(), gap.cause()});
+}
+
 v1::Interval ProofOf(const v1::CallRow& call, const v1::LineRow& history) {
   const int64_t start_ns = call.started().answered_utc_ns();
   const v1::Line* const line = LineAsOf(history, start_ns);
@@ -111,6 +124,7 @@ absl::StatusOr<CallEvidence> ReadCalls(const Index& index, const LineId& line, c
     for (size_t at = 0; at < channels.size(); ++at) {
       if (!call.has_ended() && (channels[at].fed() || !any_fed))
         evidence.settled_utc_ns = std::min(evidence.settled_utc_ns, channels[at].ReportedUntilNs(begin_ns));
+      AddClosing(call.ended(), rows, line.ToProto(), at, evidence);
       if (!channels[at].fed() && any_fed) evidence.explained[at].push_back({session, v1::GAP_CAUSE_ONE_WAY});
       if (rows.empty()) evidence.explained[at].push_back({session, v1::GAP_CAUSE_NO_MEDIA});
       channels[at].MoveTo(evidence.streams[at]);

@@ -68,6 +68,7 @@ absl::StatusOr<v1::CoverageReport> Coverage(const Index& index, const v1::Covera
   std::vector<std::string> errors;
   for (size_t at = 0; at < kDirections.size(); ++at) {
     const ChannelEvidence evidence{
+        .held = std::move(calls.held[at]),
         .enrolled = enrolled.ToProto(),
         .streams = std::move(calls.streams[at]),
         .idle = presence.idle[at].ToProto(),

@@ -29,6 +29,7 @@ struct ChannelEvidence {
     std::vector<v1::Interval> paused;    // Paused
     std::vector<StatedGap> gaps;         // Gap
   };
+  std::vector<v1::Interval> held;      // Audio of which no stream above tells (CallEnded, NODE_AWAY).
   std::vector<v1::Interval> enrolled;  // Within the day, up to the last settled instant.
   std::vector<Stream> streams;
   std::vector<v1::Interval> idle;    // Presence minus `busy`.

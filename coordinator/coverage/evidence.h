@@ -36,8 +36,10 @@ absl::StatusOr<std::vector<v1::PresenceRow>> PresencesAround(const Index& index,
 /// What calls say of one line.
 struct CallEvidence {
   std::array<std::vector<ChannelEvidence::Stream>, kDirections.size()> streams;
-  /// `one_way`: a call that opened a stream for the other direction only; `no_media`: one that opened none at
-  /// all.
+  /// Of a call that was closed because its node did not return: audio that is held and not told of yet.
+  std::array<std::vector<v1::Interval>, kDirections.size()> held;
+  /// `node_down` of such a call; `one_way`: a call that opened a stream for the other direction only;
+  /// `no_media`: one that opened none at all.
   std::array<std::vector<ChannelEvidence::StatedGap>, kDirections.size()> explained;
   std::vector<v1::Interval> proven;
   /// A running call reports its time late: begin of the oldest that is not reported yet; INT64_MAX: none

@@ -199,5 +199,6 @@ const Index& Archive::index() const { return *state_->parts->index; }
 const VolumeStore& Archive::volumes() const { return *state_->parts->volumes; }
 KeyTree& Archive::key_tree() { return *state_->parts->keys; }
 Clock& Archive::clock() const { return state_->parts->clock; }
+Random& Archive::random() const { return state_->parts->random; }
 
 }  // namespace turret::coordinator

@@ -51,6 +51,7 @@ class Archive {
   /// is durable and each segment was opened with its key read back from the book; one outcome an item, and
   /// the head that covers them. When storage fails (the status), nothing is acknowledged and the node sends
   /// again.
+  /// Facts of no node (NodeId{}) are the coordinator's own.
   using Done = std::function<void(const absl::Status&, const std::vector<ItemOutcome>&, const v1::TreeHead&)>;
   /// On an archive that failed or is being closed, `done` is called at once, on the caller's thread.
   void Submit(NodeId node, std::vector<v1::ReplicateRequest> items, Done done);
@@ -95,6 +96,7 @@ class Archive {
   const VolumeStore& volumes() const;
   KeyTree& key_tree();
   Clock& clock() const;
+  Random& random() const;
   /// Closes open volumes and stops the committer.
   [[nodiscard]] absl::Status Close();
   ~Archive();

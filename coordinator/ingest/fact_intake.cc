@@ -94,7 +94,7 @@ absl::StatusOr<ItemOutcome> FactIntake::Take(v1::Fact fact, NodeId node, const S
   if (repetition) return *repetition;
   const std::string id = fact.fact_id();
   v1::EntryBody body;
-  body.set_node_id(node.ToProto());
+  if (node != NodeId{}) body.set_node_id(node.ToProto());
   *body.mutable_fact() = fact;
   if (IsPresence(fact)) {
     TURRET_RETURN_IF_ERROR(writer.Append(v1::COVERAGE, std::move(body), coverage).status());

@@ -70,6 +70,7 @@ grpc::Status ReplicationConnection::TakeHello(const v1::Hello& hello) {
   const absl::StatusOr<NodeId> node = NodeId::FromProto(hello.node_id());
   if (!node.ok()) return Invalid("hello: the node id is no id");
   node_ = *node;
+  service_.attendance_.Arrived(*node);
   const absl::Duration divergence =
       service_.archive_.clock().Utc() - absl::FromUnixNanos(hello.node_utc_ns());
   service_.metrics_.NodeClockDivergence(peer_.common_name, absl::AbsDuration(divergence));
@@ -200,6 +201,12 @@ void ReplicationConnection::OnCancel() {
   FinishOnce(grpc::Status::CANCELLED);
 }
 
-void ReplicationConnection::OnDone() { service_.Remove(shared_from_this()); }
+void ReplicationConnection::OnDone() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (node_) service_.attendance_.Left(*node_, service_.archive_.clock().Elapsed());
+  }
+  service_.Remove(shared_from_this());
+}
 
 }  // namespace turret::coordinator

@@ -24,7 +24,7 @@ class RefusedConnection final : public grpc::ServerBidiReactor<v1::ReplicateRequ
 
 ReplicationService::ReplicationService(Archive& archive, AccessRefusals& refusals,
                                        CoordinatorMetrics& metrics)
-    : archive_(archive), refusals_(refusals), metrics_(metrics) {
+    : archive_(archive), refusals_(refusals), metrics_(metrics), attendance_(archive.clock().Elapsed()) {
   archive_.OnWelcomeChanged([this] { WelcomeAll(); });
 }
 

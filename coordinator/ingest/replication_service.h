@@ -10,6 +10,7 @@
 #include "absl/synchronization/mutex.h"
 #include "coordinator/ingest/access_refusals.h"
 #include "coordinator/ingest/archive.h"
+#include "coordinator/ingest/attendance.h"
 #include "monitoring/metrics.h"
 #include "turret/v1/replication.grpc.pb.h"
 
@@ -34,6 +35,7 @@ class ReplicationService final : public v1::Replication::CallbackService {
       grpc::CallbackServerContext* context) override;
   grpc::ServerUnaryReactor* OpenNodeKey(grpc::CallbackServerContext* context,
                                         const v1::SealedNodeKey* request, v1::NodeKey* response) override;
+  const Attendance& attendance() const { return attendance_; }
 
  private:
   friend class ReplicationConnection;
@@ -47,6 +49,7 @@ class ReplicationService final : public v1::Replication::CallbackService {
   Archive& archive_;
   AccessRefusals& refusals_;
   CoordinatorMetrics& metrics_;
+  Attendance attendance_;
   absl::Mutex mutex_;
   std::set<std::shared_ptr<ReplicationConnection>> connections_ ABSL_GUARDED_BY(mutex_);
 };

@@ -129,6 +129,7 @@ absl::StatusOr<v1::CallSummary> Summarise(const Index& index, const CallId& call
     TURRET_ASSIGN_OR_RETURN(*summary.add_streams(), SummariseStream(index, id, parties));
   }
   *summary.mutable_gaps() = row.gaps();
+  summary.mutable_gaps()->MergeFrom(row.ended().gaps());
   std::stable_sort(summary.mutable_gaps()->begin(), summary.mutable_gaps()->end(),
                    [](const v1::Gap& a, const v1::Gap& b) {
                      return a.interval().begin_utc_ns() < b.interval().begin_utc_ns();

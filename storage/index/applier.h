@@ -1,6 +1,9 @@
 // What each ledger entry means for the index: the only place where rows are derived.
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "absl/status/status.h"
 #include "storage/base/bytes.h"
 #include "storage/index/index.h"
@@ -20,7 +23,9 @@ class Applier {
   absl::Status ApplyFact(const v1::Fact& fact, uint64_t entry);
   absl::Status ApplyCallFact(const v1::Fact& fact, uint64_t entry);
 
+  absl::Status NodeIsBack(const std::string& call);
   absl::Status Started(const std::string& call, const v1::CallStarted& started);
+  absl::Status MarkRunning(const std::string& call, const v1::CallStarted& started);
   absl::Status Updated(const std::string& call, const v1::CallUpdated& updated);
   absl::Status Ended(const std::string& call, const v1::CallEnded& ended);
   absl::Status MarkParties(const google::protobuf::RepeatedPtrField<v1::Party>& parties,
@@ -37,6 +42,7 @@ class Applier {
   absl::Status Enrolled(const v1::EnrolmentChanged& enrolment);
 
   RowBatch& batch_;
+  std::set<std::string> closed_;  // By the coordinator, in this batch: `running` does not show it yet.
   const Bytes token_key_;
 };
 

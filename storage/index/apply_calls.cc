@@ -20,6 +20,7 @@ std::string When(const std::string& call, const v1::CallStarted& started) {
 
 absl::Status Applier::ApplyCallFact(const v1::Fact& fact, uint64_t entry) {
   const std::string& call = fact.call_id();
+  if (!fact.has_call_ended()) TURRET_RETURN_IF_ERROR(NodeIsBack(call));
   v1::CallRow addition;
   addition.add_entries(entry);
   switch (fact.what_case()) {
@@ -75,9 +76,7 @@ absl::Status Applier::Started(const std::string& call, const v1::CallStarted& st
       return RaiseLongest(line, started.answered_utc_ns(), row.ended().ended_utc_ns());
     });
   }
-  TURRET_RETURN_IF_ERROR(batch_.Mark(Family::kRunning, Join(kZeroId, call)));
-  return ForEachLine(
-      started, [&](const std::string& line) { return batch_.Mark(Family::kRunning, Join(line, call)); });
+  return MarkRunning(call, started);
 }
 
 absl::Status Applier::Updated(const std::string& call, const v1::CallUpdated& updated) {
@@ -89,9 +88,32 @@ absl::Status Applier::Updated(const std::string& call, const v1::CallUpdated& up
   return absl::OkStatus();
 }
 
-// The last statement counts: a call closed for a node that was lost may get its true end later.
+// The coordinator closed the call for a node that did not return; what the node says now counts instead.
+absl::Status Applier::NodeIsBack(const std::string& call) {
+  if (!closed_.contains(call)) {
+    TURRET_ASSIGN_OR_RETURN(const auto running, batch_.Get(Family::kRunning, Join(kZeroId, call)));
+    if (running.has_value()) return absl::OkStatus();
+  }
+  TURRET_ASSIGN_OR_RETURN(v1::CallRow row, batch_.GetMessage<v1::CallRow>(Family::kCalls, call));
+  if (row.ended().reason() != v1::CallEnded::NODE_AWAY) return absl::OkStatus();
+  row.clear_ended();
+  batch_.Put(Family::kCalls, call, Serialise(row));
+  return row.has_started() ? MarkRunning(call, row.started()) : absl::OkStatus();
+}
+
+absl::Status Applier::MarkRunning(const std::string& call, const v1::CallStarted& started) {
+  TURRET_RETURN_IF_ERROR(batch_.Mark(Family::kRunning, Join(kZeroId, call)));
+  return ForEachLine(
+      started, [&](const std::string& line) { return batch_.Mark(Family::kRunning, Join(line, call)); });
+}
+
+// The last statement of the node counts, and any of them before the coordinator's.
 absl::Status Applier::Ended(const std::string& call, const v1::CallEnded& ended) {
   TURRET_ASSIGN_OR_RETURN(v1::CallRow row, batch_.GetMessage<v1::CallRow>(Family::kCalls, call));
+  if (ended.reason() == v1::CallEnded::NODE_AWAY) {
+    if (row.has_ended()) return absl::OkStatus();
+    closed_.insert(call);
+  }
   if (row.has_ended()) {
     *row.mutable_ended() = ended;
     batch_.Put(Family::kCalls, call, Serialise(row));

@@ -54,15 +54,30 @@ v1::ReplicateRequest FakeNode::Started(const FakeCall& call, const std::string& 
   return Fact(&call, fact);
 }
 
-v1::ReplicateRequest FakeNode::StreamOpened(const FakeCall& call) {
+v1::ReplicateRequest FakeNode::StreamOpened(const FakeCall& call, const std::string& line_id) {
   v1::Fact fact;
   v1::StreamOpened& opened = *fact.mutable_stream_opened();
   opened.set_stream_id(call.stream.ToProto());
   opened.set_unit_id(call.unit.ToProto());
+  if (!line_id.empty()) {
+    v1::ChannelOf& channel = *opened.add_channels();
+    channel.set_line_id(line_id);
+    channel.set_direction(v1::DIRECTION_OWN);
+  }
   opened.set_codec("PCMA");
   opened.set_clock_rate_hz(8000);
   opened.set_storage_class(storage_class_);
   opened.set_day(Day());
+  return Fact(&call, fact);
+}
+
+v1::ReplicateRequest FakeNode::Progress(const FakeCall& call, absl::Duration begin, absl::Duration end) {
+  v1::Fact fact;
+  v1::StreamProgress& progress = *fact.mutable_stream_progress();
+  progress.set_stream_id(call.stream.ToProto());
+  v1::Interval& recorded = *progress.add_recorded();
+  recorded.set_begin_utc_ns(welcome_.coordinator_utc_ns() + absl::ToInt64Nanoseconds(begin));
+  recorded.set_end_utc_ns(welcome_.coordinator_utc_ns() + absl::ToInt64Nanoseconds(end));
   return Fact(&call, fact);
 }
 

@@ -38,10 +38,14 @@ class FakeNode {
 
   v1::ReplicateRequest Unit(const FakeCall& call);
   v1::ReplicateRequest Started(const FakeCall& call, const std::string& trader_line_id = "");
-  v1::ReplicateRequest StreamOpened(const FakeCall& call);
+  /// Of the line's own trader, if there is one.
+  v1::ReplicateRequest StreamOpened(const FakeCall& call, const std::string& line_id = "");
+  /// Recorded: from `begin` to `end` after the call's start.
+  v1::ReplicateRequest Progress(const FakeCall& call, absl::Duration begin, absl::Duration end);
   /// The next segment of the call's stream: 50 packets of A-law.
   v1::ReplicateRequest Segment(FakeCall& call);
   v1::ReplicateRequest GapOf(const FakeCall& call, v1::GapCause cause);
+  /// Hung up ten seconds after its start.
   v1::ReplicateRequest Ended(const FakeCall& call);
   v1::ReplicateRequest Presence();
 

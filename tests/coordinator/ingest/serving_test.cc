@@ -32,6 +32,7 @@ class ServingTest : public test::ServerFixture {
     config.listen = "127.0.0.1:0";
     config.tls = Files("coordinator");
     config.commit_interval = absl::Milliseconds(5);
+    config.close_calls_after = absl::Hours(1);
     auto serving = Serving::Start(config, std::string(kPassphrase), {watched_, clock_, random_, metrics_});
     ASSERT_TRUE(serving.ok()) << serving.status();
     serving_ = *std::move(serving);
