@@ -1,4 +1,6 @@
 // kill -9 of the node in mid-call, at each named point, over UDP and TCP: the same call goes on.
+#include <signal.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -42,9 +44,10 @@ struct TestCall {
 
 class CrashTest : public testing::Test {
  protected:
-  void SetUp() override {
+  void SetUp() override { StartAll("exact"); }
+  void StartAll(const std::string& policy) {
     ClusterOptions options;
-    options.enrolment = floor::EnrolmentYaml(2, "exact");
+    options.enrolment = floor::EnrolmentYaml(2, policy);
     options.chaos = true;
     auto cluster = Cluster::Start(options);
     ASSERT_TRUE(cluster.ok()) << cluster.status();
@@ -255,6 +258,51 @@ TEST_F(CrashTest, KilledAtAnyPointTheNodeTakesItsCallsUpAgain) {
   records_ = *cluster_->CtlJson({"calls"});
   EXPECT_EQ(records_.size(), calls_.size());
   for (const auto& call : calls_) ExpectRecorded(*call);
+  for (const int trader : {0, 1}) ExpectBooksAddUp(trader);
+  ExpectVerified(*cluster_);
+}
+
+class BothCrashTest : public CrashTest {
+ protected:
+  void SetUp() override { StartAll("opus"); }
+  void KillBoth() {
+    cluster_->coordinator().Signal(SIGKILL);
+    cluster_->KillNode();
+    cluster_->KillCoordinator();
+  }
+  /// Of all processes, by what they logged: their counters die with them.
+  void ExpectNothingRefused() {
+    for (const char* const program : {"turret-coordinator", "turret-node"}) {
+      const std::string log = ReadFileOrEmpty(fmt::format("{}/{}.log", cluster_->folder(), program));
+      for (const char* const alarm : {"was refused", "refuses item", "holds other bytes"})
+        EXPECT_EQ(log.find(alarm), std::string::npos) << log.substr(log.find(alarm), 300);
+    }
+  }
+};
+
+// R14: what was sent, acknowledged or not, is said again in the same words: no chain is forked, no fact changes.
+TEST_F(BothCrashTest, KilledTogetherNodeAndCoordinatorAgreeOnWhatWasSaid) {
+  constexpr int kRounds = 4;
+  SCOPED_TRACE(SeedTrace(seed_));
+  SeededRandom random(seed_);
+  TestCall& udp = Place(false, "both");
+  TestCall& tcp = Place(true, "both");
+  ASSERT_TRUE(Pass([&] { return udp.playing && tcp.playing; }, absl::Seconds(10)));
+  for (int round = 0; round < kRounds; ++round) {
+    std::array<uint8_t, 2> raw;
+    random.Fill(raw);
+    const absl::Time until = absl::Now() + absl::Milliseconds(400 + 5 * raw[0]);
+    Pass([&] { return absl::Now() >= until; }, absl::Seconds(10));
+    KillBoth();
+    const absl::Status started = cluster_->StartCoordinator();
+    ASSERT_TRUE(started.ok()) << started;
+    ASSERT_NO_FATAL_FAILURE(Restart(""));
+  }
+  ASSERT_NO_FATAL_FAILURE(GoOnAndEnd(udp));
+  ASSERT_NO_FATAL_FAILURE(GoOnAndEnd(tcp));
+  ASSERT_TRUE(cluster_->WaitUntilSettled(calls_.size(), absl::Seconds(30)));
+  EXPECT_EQ(cluster_->CtlJson({"calls"})->size(), calls_.size());
+  ExpectNothingRefused();
   for (const int trader : {0, 1}) ExpectBooksAddUp(trader);
   ExpectVerified(*cluster_);
 }
