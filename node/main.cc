@@ -244,6 +244,9 @@ absl::Status Run(const NodeConfig& config, const sigset_t& signals, std::vector<
         !warning.empty())
       spdlog::warn(warning);
   TURRET_ASSIGN_OR_RETURN(const auto receiver, Receiver::Create(receiver_options, *spool, metrics));
+  const absl::Time now = clock.Utc();
+  for (const auto& [port, freed_utc_ns] : journal->Freed(absl::ToUnixNanos(now)))
+    receiver->Rest(port, now - absl::FromUnixNanos(freed_utc_ns));
   TURRET_ASSIGN_OR_RETURN(const auto pipeline,
                           Pipeline::Create({.workers = config.workers, .node = node}, *spool, *cache,
                                            *replicator, metrics, clock, random));

@@ -1,5 +1,7 @@
 #include "node/receive/port_pool.h"
 
+#include <algorithm>
+
 namespace turret::node {
 
 PortPool::PortPool(uint16_t port_min, uint16_t port_max, absl::Duration rest) : rest_(rest) {
@@ -19,6 +21,11 @@ std::optional<uint16_t> PortPool::Take(absl::Duration now) {
 bool PortPool::TakeThis(uint16_t port) {
   if (std::erase(free_, port) != 0) return true;
   return std::erase_if(resting_, [port](const auto& resting) { return resting.second == port; }) != 0;
+}
+
+void PortPool::Rest(uint16_t port, absl::Duration since) {
+  if (std::erase(free_, port) == 0) return;
+  resting_.insert(std::ranges::upper_bound(resting_, std::pair(since, port)), {since, port});
 }
 
 }  // namespace turret::node

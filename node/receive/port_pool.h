@@ -21,6 +21,8 @@ class PortPool {
   bool TakeThis(uint16_t port);
   /// Also for a port that turned out to be somebody else's.
   void Free(uint16_t port, absl::Duration now) { resting_.emplace_back(now, port); }
+  /// A port that nobody took here was freed at `since`, by an earlier process.
+  void Rest(uint16_t port, absl::Duration since);
 
  private:
   const absl::Duration rest_;

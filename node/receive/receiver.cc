@@ -221,6 +221,11 @@ void Receiver::Close(StreamId stream) {
   state_->streams.erase(found);  // Closing takes the sockets out of the epoll set.
 }
 
+void Receiver::Rest(uint16_t port, absl::Duration ago) {
+  absl::MutexLock lock(&state_->mutex);
+  state_->pool.Rest(port, state_->clock.Elapsed() - std::max(ago, absl::ZeroDuration()));
+}
+
 uint64_t Receiver::datagrams_received() const { return state_->received; }
 uint64_t Receiver::datagrams_dropped() const { return state_->dropped; }
 uint64_t Receiver::rtcp_received() const { return state_->rtcp_received; }

@@ -45,6 +45,8 @@ class Receiver final : public MediaPorts {
   /// Reads what waits in all sockets that are listened to, into the spool's memory.
   void ReadWaiting();
   void Close(StreamId stream) override;
+  /// A free port that an earlier process freed this long ago rests for what is left of port_rest.
+  void Rest(uint16_t port, absl::Duration ago);
   /// Stops reading, for good: what comes from now on waits in the sockets that are kept, for the next
   /// process. What was read is in the spool on return. Close and the end of this object's life read nothing
   /// any more and leave what is kept alone.

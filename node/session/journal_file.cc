@@ -53,6 +53,8 @@ class Reading {
     if (entry.has_dialog()) dialogs_[entry.dialog().call_id()] = entry.dialog();
     if (entry.what_case() == v1::JournalEntry::kForgotten) dialogs_.erase(entry.forgotten());
     if (entry.what_case() == v1::JournalEntry::kSettled) settled_ = entry.settled();
+    for (const uint32_t port : entry.freed().ports())
+      freed_[static_cast<uint16_t>(port)] = entry.freed().utc_ns();
     if (entry.what_case() == v1::JournalEntry::kSnapshot) complete_ = entry.snapshot() + 1 == records_;
     return absl::OkStatus();
   }
@@ -61,6 +63,7 @@ class Reading {
   bool complete() const { return complete_; }
   std::optional<uint64_t> settled() const { return settled_; }
   std::map<std::string, v1::JournaledDialog> TakeDialogs() { return std::move(dialogs_); }
+  std::map<uint16_t, int64_t> TakeFreed() { return std::move(freed_); }
 
  private:
   const uint64_t generation_;
@@ -69,6 +72,7 @@ class Reading {
   bool complete_ = false;
   std::optional<uint64_t> settled_;
   std::map<std::string, v1::JournaledDialog> dialogs_;
+  std::map<uint16_t, int64_t> freed_;
 };
 
 enum class Content { kComplete, kIncomplete, kUnreadable };
@@ -139,6 +143,7 @@ absl::StatusOr<FoundJournal> ReadJournal(Environment& environment, const std::st
     complete = true;
     found.dialogs = reading.TakeDialogs();
     found.settled = reading.settled();
+    found.freed = reading.TakeFreed();
   }
   return found;
 }

@@ -5,9 +5,9 @@
 //                      AAD = "turret session journal v1" | generation, u64 | number of the record in its
 //                      file, u64
 //
-// A file begins with a snapshot: every dialog that runs, then the entry that counts them. Without that entry
-// it is incomplete, and the generation before it counts. A torn tail is ignored, and never appended to: who
-// goes on, begins the next generation.
+// A file begins with a snapshot: every dialog that runs, then the entry that counts them; ports that rest
+// follow. Without that entry it is incomplete, and the generation before it counts. A torn tail is ignored,
+// and never appended to: who goes on, begins the next generation.
 #pragma once
 
 #include <cstdint>
@@ -55,6 +55,7 @@ class JournalWriter {
 struct FoundJournal {
   std::map<std::string, v1::JournaledDialog> dialogs;  // By call id.
   std::optional<uint64_t> settled;                     // The last; nullopt: none was told.
+  std::map<uint16_t, int64_t> freed;                   // Media port → since when (UTC, ns).
   uint64_t generation_last = 0;                        // Of any file in the directory.
   std::vector<std::string> files;                      // To remove when a newer one is durable.
   uint64_t unopened = 0;                               // Moved aside as *.unopened.

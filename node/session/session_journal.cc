@@ -16,6 +16,16 @@ namespace {
 constexpr uint64_t kFileBytesMin = uint64_t{1} << 20;  // Smaller ones are not worth a new one.
 constexpr uint64_t kFileGrowthMax = 4;                 // Times what stands in the snapshot.
 
+std::vector<uint16_t> PortsOf(const v1::JournaledSession& session) {
+  std::vector<uint16_t> ports;
+  for (const v1::JournaledStream& stream : session.streams())
+    ports.push_back(static_cast<uint16_t>(stream.port()));
+  for (const v1::JournaledSession::HeldPort& held : session.held())
+    ports.push_back(static_cast<uint16_t>(held.port()));
+  std::erase(ports, 0);
+  return ports;
+}
+
 }  // namespace
 
 struct SessionJournal::State {
@@ -25,6 +35,7 @@ struct SessionJournal::State {
   absl::Status AppendTo(JournalWriter& writer, const std::vector<v1::JournalEntry>& entries);
   absl::Status Rewrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex);
   void RemoveOld() ABSL_EXCLUSIVE_LOCKS_REQUIRED(commit_mutex);
+  void ForgetRested() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
 
   Environment& environment;
   const std::string directory;
@@ -41,6 +52,7 @@ struct SessionJournal::State {
   mutable absl::Mutex mutex;
   std::map<std::string, v1::JournaledDialog> live ABSL_GUARDED_BY(mutex);
   std::optional<uint64_t> settled ABSL_GUARDED_BY(mutex);
+  std::map<uint16_t, int64_t> freed ABSL_GUARDED_BY(mutex);
   std::vector<v1::JournalEntry> pending ABSL_GUARDED_BY(mutex);
 };
 
@@ -58,6 +70,11 @@ absl::Status SessionJournal::State::Rewrite() {
     for (const auto& [call, dialog] : live) *entries.emplace_back().mutable_dialog() = dialog;
     entries.emplace_back().set_snapshot(live.size());
     if (settled) entries.emplace_back().set_settled(*settled);
+    ForgetRested();
+    for (const auto& [port, utc_ns] : freed) {
+      entries.emplace_back().mutable_freed()->add_ports(port);
+      entries.back().mutable_freed()->set_utc_ns(utc_ns);
+    }
     pending.clear();
   }
   file.reset();
@@ -71,6 +88,13 @@ absl::Status SessionJournal::State::Rewrite() {
   }
   old_files.push_back(JournalPath(directory, generation));
   return written;
+}
+
+void SessionJournal::State::ForgetRested() {
+  int64_t newest = 0;
+  for (const auto& [port, utc_ns] : freed) newest = std::max(newest, utc_ns);
+  std::erase_if(freed,
+                [&](const auto& one) { return one.second < newest - absl::ToInt64Nanoseconds(kPortRest); });
 }
 
 // One that cannot be removed is not read as long as a newer one stands; the next start tries again.
@@ -98,6 +122,7 @@ absl::StatusOr<std::unique_ptr<SessionJournal>> SessionJournal::Open(Environment
     absl::MutexLock lock(&state.mutex);
     state.live = std::move(found.dialogs);
     state.settled = found.settled;
+    state.freed = std::move(found.freed);
   }
   TURRET_RETURN_IF_ERROR(state.Rewrite());
   return journal;
@@ -133,6 +158,33 @@ void SessionJournal::Settle(uint64_t position) {
 std::optional<uint64_t> SessionJournal::settled() const {
   absl::MutexLock lock(&state_->mutex);
   return state_->settled;
+}
+
+void SessionJournal::Forget(const CallId& call, int64_t freed_utc_ns) {
+  {
+    absl::MutexLock lock(&state_->mutex);
+    const auto found = state_->live.find(call.ToProto());
+    const std::vector<uint16_t> ports =
+        found == state_->live.end() ? std::vector<uint16_t>() : PortsOf(found->second.session());
+    if (!ports.empty()) {
+      v1::FreedPorts& freed = *state_->pending.emplace_back().mutable_freed();
+      freed.set_utc_ns(freed_utc_ns);
+      for (const uint16_t port : ports) {
+        freed.add_ports(port);
+        state_->freed[port] = freed_utc_ns;
+      }
+    }
+  }
+  Forget(call);
+}
+
+std::map<uint16_t, int64_t> SessionJournal::Freed(int64_t now_utc_ns) const {
+  absl::MutexLock lock(&state_->mutex);
+  std::map<uint16_t, int64_t> freed = state_->freed;
+  for (const auto& [call, dialog] : state_->live)
+    if (dialog.over())
+      for (const uint16_t port : PortsOf(dialog.session())) freed[port] = now_utc_ns;
+  return freed;
 }
 
 bool SessionJournal::dirty() const {

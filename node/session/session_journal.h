@@ -3,6 +3,7 @@
 // said).
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "absl/base/attributes.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "storage/base/file.h"
 #include "storage/base/ids.h"
 #include "storage/base/random.h"
@@ -17,6 +19,8 @@
 #include "turret/v1/journal.pb.h"
 
 namespace turret::node {
+
+inline constexpr absl::Duration kPortRest = absl::Seconds(60);
 
 /// Threading: every method from any thread. `environment` and `random` must outlive it.
 class SessionJournal {
@@ -38,6 +42,10 @@ class SessionJournal {
   void Settle(uint64_t position);
   /// The last one; after Open, the earlier process's. Nullopt: the spool must be read from its beginning.
   std::optional<uint64_t> settled() const;
+  /// And its media ports are free since `freed_utc_ns`: remembered for kPortRest.
+  void Forget(const CallId& call, int64_t freed_utc_ns);
+  /// Ports that were freed, each with when: those of calls that are over, at `now_utc_ns`.
+  std::map<uint16_t, int64_t> Freed(int64_t now_utc_ns) const;
   bool dirty() const;
   /// Writes and syncs everything that was put and forgotten before the call. After an error nothing of
   /// earlier commits is lost, and the next Commit writes all of it into a new file. Errors: as Environment.

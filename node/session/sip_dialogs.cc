@@ -301,7 +301,7 @@ void SipDialogs::SubmitEnd(std::shared_ptr<Session> session, v1::CallEnded::Reas
                  }
                  --ends_under_way_;
                  if (durable.ok())
-                   journal_.Forget(session->call_id());
+                   journal_.Forget(session->call_id(), absl::ToUnixNanos(parts_.clock.Utc()));
                  else
                    endings_.push_back({session, reason});
                });

@@ -39,7 +39,7 @@ void SipDialogs::Rebuild() {
       ++failed;
       spdlog::error("a call of the earlier process cannot be taken up: {}", rebuilt.ToString());
     }
-    if (call.ok() && journaled.over()) journal_.Forget(*call);
+    if (call.ok() && journaled.over()) journal_.Forget(*call, absl::ToUnixNanos(parts_.clock.Utc()));
     if (call.ok() && !rebuilt.ok()) EndUnbuilt(*call);
   }
   Listen();
@@ -66,7 +66,8 @@ void SipDialogs::EndUnbuilt(CallId call) {
       },
       [this, call](const absl::Status& durable) {
         --ends_under_way_;
-        if (durable.ok()) journal_.Forget(call);  // Else the next start tries again.
+        if (durable.ok())
+          journal_.Forget(call, absl::ToUnixNanos(parts_.clock.Utc()));  // Else the next start tries again.
       });
 }
 

@@ -228,6 +228,20 @@ TEST_F(ReceiverTest, AFreedPortRestsFor60Seconds) {
   EXPECT_EQ(receiver_->Open(c).value(), port);
 }
 
+TEST_F(ReceiverTest, APortThatAnEarlierProcessFreedRestsForWhatIsLeft) {
+  options_.port_max = options_.port_min + 3;
+  Create();
+  receiver_->Rest(options_.port_min, absl::Seconds(20));
+  receiver_->Rest(static_cast<uint16_t>(options_.port_min + 2), absl::Seconds(50));
+  clock_.Advance(absl::Seconds(9));
+  EXPECT_TRUE(absl::IsResourceExhausted(receiver_->Open(StreamId::Make(random_)).status()));
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_EQ(receiver_->Open(StreamId::Make(random_)).value(), options_.port_min + 2);
+  EXPECT_TRUE(absl::IsResourceExhausted(receiver_->Open(StreamId::Make(random_)).status()));
+  clock_.Advance(absl::Seconds(30));
+  EXPECT_EQ(receiver_->Open(StreamId::Make(random_)).value(), options_.port_min);
+}
+
 TEST_F(ReceiverTest, APortOfSomebodyElseIsPassedOver) {
   Create();
   const uint16_t taken = receiver_->Open(StreamId::Make(random_)).value();

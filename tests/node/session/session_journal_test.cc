@@ -93,6 +93,34 @@ TEST_F(SessionJournalTest, TheSettledPositionOutlivesTheFileItWasWrittenTo) {
   EXPECT_EQ(Open()->settled(), 9u);
 }
 
+// CAPTURE.md: a freed port rests for 60 s, whoever freed it.
+TEST_F(SessionJournalTest, APortThatWasFreedIsRememberedFor60Seconds) {
+  const auto put = [&](SessionJournal& journal, const CallId& call, uint32_t port, bool over) {
+    v1::JournaledDialog dialog = Dialog(call, 1);
+    dialog.mutable_session()->add_streams()->set_port(port);
+    dialog.set_over(over);
+    journal.Put(std::move(dialog));
+  };
+  const std::array calls{NewCall(), NewCall(), NewCall()};
+  const int64_t second = 1'000'000'000;
+  {
+    const auto journal = Open();
+    put(*journal, calls[0], 20'000, false);
+    put(*journal, calls[1], 20'002, false);
+    put(*journal, calls[2], 20'004, true);
+    journal->Forget(calls[0], 100 * second);
+    ASSERT_TRUE(journal->Commit().ok());
+  }
+  for (int restarts = 0; restarts < 2; ++restarts)
+    EXPECT_EQ(Open()->Freed(150 * second),
+              (std::map<uint16_t, int64_t>{{20'000, 100 * second}, {20'004, 150 * second}}));
+  const auto journal = Open();
+  journal->Forget(calls[1], 161 * second);
+  ASSERT_TRUE(journal->Commit().ok());
+  EXPECT_EQ(Open()->Freed(170 * second),
+            (std::map<uint16_t, int64_t>{{20'002, 161 * second}, {20'004, 170 * second}}));
+}
+
 TEST_F(SessionJournalTest, NothingOfACallStandsOnTheDiskInClear) {
   const auto journal = Open();
   v1::JournaledDialog dialog = Dialog(NewCall(), 1);
