@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "fmt/format.h"
 #include "storage/base/watched_environment.h"
 #include "tests/coordinator/ingest/connection.h"
