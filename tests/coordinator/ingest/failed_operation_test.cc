@@ -73,14 +73,16 @@ class Life : private test::InMemory {
  private:
   // As the coordinator does it after a failure: in the same process, until it opens.
   void Open() {
+    absl::Status why;
     for (int tries = 0; tries < kTriesMax; ++tries) {
       archive_.reset();
       auto archive = test::OpenArchive(directory_, watched_, clock_, random_, metrics_);
+      why = archive.status();
       if (!archive.ok()) continue;
       archive_ = *std::move(archive);
       return;
     }
-    FAIL() << "the archive does not open";
+    FAIL() << "the archive does not open: " << why;
   }
   void Send() {
     work_->Make();
