@@ -11,6 +11,7 @@ namespace {
 constexpr size_t kLengthBytes = 4;
 constexpr size_t kCheckBytes = 8;
 constexpr size_t kReadBytes = size_t{1} * 1024 * 1024;
+constexpr uint64_t kStillbornBytesMax = 4096;
 
 Digest CheckOf(Bytes length_and_payload) { return Sha256(length_and_payload); }
 
@@ -65,6 +66,14 @@ absl::StatusOr<Digest> DigestOfTail(Window& window, uint64_t offset, uint64_t si
 }
 
 }  // namespace
+
+absl::StatusOr<bool> IsStillborn(const ReadFile& file) {
+  TURRET_ASSIGN_OR_RETURN(const uint64_t size_bytes, file.SizeBytes());
+  if (size_bytes < kMagicBytes) return true;
+  if (size_bytes > kStillbornBytesMax) return false;
+  TURRET_ASSIGN_OR_RETURN(const Buffer magic, file.ReadAt(0, kMagicBytes));
+  return std::ranges::all_of(magic, [](uint8_t byte) { return byte == 0; });
+}
 
 absl::StatusOr<RecordWriter> RecordWriter::Create(Environment& environment, const std::string& path,
                                                   std::string_view magic) {

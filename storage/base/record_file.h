@@ -68,6 +68,10 @@ class RecordWriter {
   bool broken_ = false;
 };
 
+/// Whether its birth was cut short before its magic was durable: the file is shorter than that, or at most 4
+/// KiB long with zeros in its place (the length reached the disk, the bytes did not). It never held a record.
+absl::StatusOr<bool> IsStillborn(const ReadFile& file);
+
 struct ScanResult {
   uint64_t records = 0;
   uint64_t good_bytes = 0;  // End of the last good record.

@@ -53,9 +53,9 @@ absl::StatusOr<std::unique_ptr<BookFile>> BookFile::Load(Environment& environmen
   // What a killed process or a failed sync left: only what the disk holds counts.
   TURRET_RETURN_IF_ERROR(environment.SyncAndForget(path));
   TURRET_ASSIGN_OR_RETURN(const std::unique_ptr<ReadFile> file, environment.OpenForRead(path));
-  TURRET_ASSIGN_OR_RETURN(const uint64_t size_bytes, file->SizeBytes());
+  TURRET_ASSIGN_OR_RETURN(const bool stillborn, IsStillborn(*file));
   std::unique_ptr<BookFile> book(new BookFile(environment, path));
-  if (size_bytes < kMagicBytes) return nullptr;
+  if (stillborn) return nullptr;
   TURRET_ASSIGN_OR_RETURN(const bool has_header, book->ScanFile(visit, successor));
   if (!has_header) return nullptr;
   book->committed_records_ = book->records();

@@ -47,16 +47,16 @@ absl::Status Blocks::LoadBlock(BlockName name, std::optional<uint64_t> next_firs
     block.end_bytes = offset + payload.size() + kRecordOverheadBytes;
     return visit(index, payload);
   };
-  if (size_bytes >= kMagicBytes) {
+  TURRET_ASSIGN_OR_RETURN(const bool stillborn, IsStillborn(*file));
+  if (stillborn)
+    block.end_bytes = 0;
+  else
     TURRET_RETURN_IF_ERROR(ScanRecords(environment_, path, kMagic, take).status());
-  } else {
-    block.end_bytes = 0;  // Stillborn.
-  }
   const uint64_t end = name.first_index + block.offsets.size();
   if (next_first_index.has_value() && end != *next_first_index)
     return absl::DataLossError(
         fmt::format("{} ends before entry {}, the next block begins with {}", path, end, *next_first_index));
-  const bool is_clean = block.end_bytes == size_bytes && size_bytes >= kMagicBytes;
+  const bool is_clean = block.end_bytes == size_bytes && !stillborn;
   if (block.end_bytes != size_bytes) {
     TURRET_ASSIGN_OR_RETURN(const v1::BlockState state, MeasureTail(block));
     unclean_.push_back(state);

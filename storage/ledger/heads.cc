@@ -37,7 +37,8 @@ absl::StatusOr<ScanResult> Heads::Scan(uint32_t part,
   if (!writer_.has_value()) TURRET_RETURN_IF_ERROR(environment_.SyncAndForget(path));
   TURRET_ASSIGN_OR_RETURN(const std::unique_ptr<ReadFile> file, environment_.OpenForRead(path));
   TURRET_ASSIGN_OR_RETURN(const uint64_t size_bytes, file->SizeBytes());
-  if (size_bytes < kMagicBytes) return ScanResult{.tail_bytes = size_bytes};  // Stillborn.
+  TURRET_ASSIGN_OR_RETURN(const bool stillborn, IsStillborn(*file));
+  if (stillborn) return ScanResult{.tail_bytes = size_bytes};
   return ScanRecords(environment_, path, kMagic, [&](uint64_t, Bytes payload) {
     visit(AsText(payload));
     return absl::OkStatus();

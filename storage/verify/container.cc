@@ -102,8 +102,6 @@ void CheckTail(RecordReader& reader, const State& last, bool at_rest, Report& re
   }
 }
 
-constexpr uint64_t kStillbornBytesMax = 4096;
-
 // What a crash at its birth leaves: nothing that could hold anything.
 bool IsStillborn(const std::string& archive, const std::string& file, std::string_view magic) {
   Report scratch;

@@ -54,6 +54,8 @@ std::unique_ptr<RecordReader> RecordReader::OpenOrStillborn(const std::string& a
   if (size < magic.size()) return reader;
   std::vector<uint8_t> head;
   if (!reader->Read(0, magic.size(), head)) return nullptr;
+  const bool zeros = std::ranges::all_of(head, [](uint8_t byte) { return byte == 0; });
+  if (zeros && size <= kStillbornBytesMax) return reader;  // Its length reached the disk, its bytes did not.
   if (!std::ranges::equal(head, ViewOf(magic))) {
     report.Add({.file = file, .offset_bytes = 0}, fmt::format("does not begin with \"{}\"", magic));
     return nullptr;

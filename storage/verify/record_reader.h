@@ -18,13 +18,17 @@ struct Record {
   View payload;  // Good until the next Next().
 };
 
+/// A file of more bytes than this was born whole.
+inline constexpr uint64_t kStillbornBytesMax = 4096;
+
 /// One pass over one file. Not thread-safe.
 class RecordReader {
  public:
   /// Null, with a finding, when the file cannot be read or its magic is another.
   static std::unique_ptr<RecordReader> Open(const std::string& archive, const std::string& file,
                                             std::string_view magic, Report& report);
-  /// The same, but a file shorter than its magic is one without records, as a crash at its birth leaves it.
+  /// The same, but a file shorter than its magic, or with zeros in its place, is one without records: a crash
+  /// at its birth leaves it so.
   static std::unique_ptr<RecordReader> OpenOrStillborn(const std::string& archive, const std::string& file,
                                                        std::string_view magic, Report& report);
   ~RecordReader();

@@ -3,7 +3,7 @@ import base64
 import re
 
 from hashing import sha256
-from record_file import end_of, records_of
+from record_file import end_of, lacks_magic, records_of
 from sealing import signature_fits
 
 _HEAD = re.compile(rb"(?P<signed>(?P<origin>turret-recorder/[0-9a-f]{32})\n(?P<size>0|[1-9]\d{0,18})\n"
@@ -69,11 +69,12 @@ class StoredHeads:
 
     def _part(self, file, is_last, public_key, report, before):
         data = file.read()
-        if len(data) >= 8 and data[:8] != b"TRTHEAD1":
+        stillborn = lacks_magic(data)
+        if not stillborn and data[:8] != b"TRTHEAD1":
             report.wrong("the magic is not that of a file of heads", file=file.path)
             return None
         # Nothing accounts for the end of this file: in its last part a whole record with a bad check is no torn write.
-        records, last = records_of(data, lambda index, offset: is_last), before
+        records, last = [] if stillborn else records_of(data, lambda index, offset: is_last), before
         for record in records:
             if not record.good:
                 report.wrong("the record's check bytes do not fit", file=file.path, record=record.index,
@@ -84,9 +85,7 @@ class StoredHeads:
             if head and last and head.size < last.size:
                 report.wrong(f"a head of size {head.size} behind one of size {last.size}", **place)
             last = head or last
-        end = min(end_of(records), len(data))
-        if len(data) < 8:
-            end = 0
+        end = 0 if stillborn else end_of(records)
         if end < len(data) and is_last:
             self.uncovered.append((file.path, end, len(data) - end))
         elif end < len(data):

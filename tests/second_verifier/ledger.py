@@ -1,6 +1,6 @@
 """The ledger: blocks, entries, leaves."""
 from hashing import MerkleTree, leaf_hash, sha256
-from record_file import MAGIC_BYTES, records_of
+from record_file import MAGIC_BYTES, lacks_magic, records_of
 from wire import WireError
 
 KINDS = {1: "LEDGER_CREATED", 2: "VOLUME_EXTENDED", 3: "VOLUME_CLOSED", 4: "BOOK_EXTENDED", 5: "CALL", 6: "COVERAGE",
@@ -25,7 +25,7 @@ class Block:
         self.has_successor = False
 
     def stillborn(self):
-        return len(self.data) < MAGIC_BYTES
+        return lacks_magic(self.data)
 
 
 class Ledger:

@@ -46,6 +46,11 @@ def is_stillborn(records, data):
     return not records and len(data) <= STILLBORN_MAX
 
 
+def lacks_magic(data):
+    """A crash at its birth: too short for a magic, or zeros where it should stand."""
+    return len(data) < MAGIC_BYTES or (len(data) <= STILLBORN_MAX and not any(data[:MAGIC_BYTES]))
+
+
 def end_of(records):
     return records[-1].end if records else MAGIC_BYTES
 
