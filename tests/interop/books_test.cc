@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t kPacketNs = 20'000'000;
 constexpr int64_t kSeenLateNs =
-    100'000'000;  // A message, by the simulator and by the node: both wait for a processor.
+    250'000'000;  // A message, by the simulator and by the node: both wait for a processor.
 constexpr int kTraders = 2;
 constexpr int kCalls = 4;
 constexpr int kSilentCalls = 1;

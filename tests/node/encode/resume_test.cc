@@ -25,7 +25,8 @@ class ResumeTest : public testing::TestWithParam<uint64_t> {
       if (engine_() % 8 != 0) node.Commit(), committed = i;
       if (engine_() % 8 == 0) node.CatchUp(), committed = i;
       if (engine_() % 4 == 0) node.AcknowledgeAndTrim(engine_() % (2 * node.archive().waiting() + 1));
-      if (engine_() % 40 != 0) continue;
+      const bool overdue = crashes_ == 0 && i > inputs.size() / 2;
+      if (engine_() % 40 != 0 && !overdue) continue;
       if (lossy) Lose(inputs, committed, i + engine_() % 800);
       node.Crash(/*power_cut=*/engine_() % 2 == 0);
       ++crashes_;
