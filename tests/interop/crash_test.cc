@@ -122,7 +122,8 @@ class CrashTest : public testing::Test {
     ASSERT_TRUE(started.ok()) << started;
     for (const auto& sip : sip_) ASSERT_TRUE(sip->Reconnect().ok());
     for (const auto& call : calls_)
-      if (!call->ended()) call->back = absl::Now();
+      if (call->died != absl::InfiniteFuture() && call->back == absl::InfinitePast())
+        call->back = absl::Now();
   }
   /// The call still stands: a refresh is answered, it is heard for a while, and hung up.
   void GoOnAndEnd(TestCall& call) {
@@ -280,7 +281,8 @@ class BothCrashTest : public CrashTest {
   }
 };
 
-// R14: what was sent, acknowledged or not, is said again in the same words: no chain is forked, no fact changes.
+// R14: what was sent, acknowledged or not, is said again in the same words: no chain is forked, no fact
+// changes.
 TEST_F(BothCrashTest, KilledTogetherNodeAndCoordinatorAgreeOnWhatWasSaid) {
   constexpr int kRounds = 4;
   SCOPED_TRACE(SeedTrace(seed_));
