@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "storage/base/status.h"
+#include "tests/support/support.h"
 
 namespace turret::test {
 
@@ -94,10 +95,7 @@ void FaultyEnvironment::PowerCut(Random& random) {
   std::lock_guard lock(mutex_);
   for (const auto& [path, written] : written_) {
     if (written.size_bytes <= written.synced_bytes || !base_.Exists(path)) continue;
-    std::array<uint8_t, 8> raw;
-    random.Fill(raw);
-    const uint64_t kept =
-        written.synced_bytes + LoadU64(raw) % (written.size_bytes - written.synced_bytes + 1);
+    const uint64_t kept = written.synced_bytes + Below(random, written.size_bytes - written.synced_bytes + 1);
     CutTo(path, kept, written.set_aside_bytes);
   }
   written_.clear();

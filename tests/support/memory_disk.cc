@@ -3,17 +3,12 @@
 #include <algorithm>
 
 #include "storage/base/status.h"
+#include "tests/support/support.h"
 
 namespace turret::test {
 namespace {
 
 constexpr size_t kSectorBytes = 512;
-
-uint64_t Below(Random& random, uint64_t bound) {
-  std::array<uint8_t, 8> raw;
-  random.Fill(raw);
-  return LoadU64(raw) % bound;
-}
 
 template <class Node>
 void CopyDirty(Node& node, size_t begin, size_t end) {

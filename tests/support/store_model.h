@@ -17,11 +17,7 @@ class StoreModel {
  public:
   StoreModel(uint64_t seed, Environment& disk) : seed_(Seed(seed)), disk_(disk) {}
 
-  uint64_t Draw(uint64_t below) {
-    uint8_t raw[8];
-    choices_.Fill(raw);
-    return LoadU64(raw) % below;
-  }
+  uint64_t Draw(uint64_t below) { return Below(choices_, below); }
   /// One disk through all restarts.
   FaultyEnvironment& disk() { return disk_; }
 

@@ -5,8 +5,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
+
+#include "storage/base/bytes.h"
 
 namespace turret::test {
 namespace {
@@ -45,6 +48,12 @@ void ManualClock::StepUtc(absl::Duration by) {
 void SeededRandom::Fill(std::span<uint8_t> out) {
   std::lock_guard lock(mutex_);
   for (uint8_t& byte : out) byte = static_cast<uint8_t>(engine_());
+}
+
+uint64_t Below(Random& random, uint64_t bound) {
+  std::array<uint8_t, 8> raw;
+  random.Fill(raw);
+  return LoadU64(raw) % bound;
 }
 
 uint64_t Seed(uint64_t fallback) {

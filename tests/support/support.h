@@ -38,6 +38,9 @@ class SeededRandom final : public Random {
   std::mt19937_64 engine_;
 };
 
+/// A number below `bound`, which is not 0.
+uint64_t Below(Random& random, uint64_t bound);
+
 /// TURRET_TEST_SEED, or `fallback`: print it on failure (SCOPED_TRACE(SeedTrace(seed))).
 uint64_t Seed(uint64_t fallback);
 std::string SeedTrace(uint64_t seed);

@@ -88,7 +88,7 @@ class PowerCutTest : private test::InMemory, public testing::TestWithParam<uint6
   }
 
   void ExpectNothingLost(Cut& cut, const std::vector<v1::ReplicateRequest>& sent) {
-    SetIndex(cut_random_.Below(4) != 0);
+    SetIndex(test::Below(cut_random_, 4) != 0);
     std::unique_ptr<Archive> archive = Open(*cut.disk);
     ASSERT_NE(archive, nullptr);
     const auto known = sent.begin() + static_cast<ptrdiff_t>(cut.acknowledged);
@@ -115,16 +115,7 @@ class PowerCutTest : private test::InMemory, public testing::TestWithParam<uint6
   const std::string early_index_ = folder_ / "early-index";
   test::ManualClock clock_;
   test::SeededRandom random_{seed_};
-  struct CutRandom final : public Random {
-    explicit CutRandom(uint64_t seed) : base(seed) {}
-    void Fill(std::span<uint8_t> out) override { base.Fill(out); }
-    uint64_t Below(uint64_t bound) {
-      std::array<uint8_t, 8> raw;
-      Fill(raw);
-      return LoadU64(raw) % bound;
-    }
-    test::SeededRandom base;
-  } cut_random_{~seed_};
+  test::SeededRandom cut_random_{~seed_};
   CoordinatorMetrics metrics_;
   std::vector<Cut> cuts_;
   Ed25519Public key_{};

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "storage/segment/segment.h"
+#include "tests/support/support.h"
 
 namespace turret::test {
 namespace {
@@ -64,11 +65,7 @@ void ExpectHeldAs(const coordinator::Archive& archive, const std::vector<v1::Rep
 
 }  // namespace
 
-uint64_t Workload::Pick(uint64_t below) {
-  std::array<uint8_t, 8> raw;
-  random_.Fill(raw);
-  return LoadU64(raw) % below;
-}
+uint64_t Workload::Pick(uint64_t below) { return Below(random_, below); }
 
 void Workload::Make() {
   if (calls_.empty() || Pick(3) == 0) {

@@ -42,11 +42,7 @@ class SessionJournalTest : public testing::Test {
   std::vector<std::string> Files() { return base_.List(directory()).value(); }
   std::string directory() const { return folder_ / "sessions"; }
   CallId NewCall() { return CallId::Make(random_); }
-  uint64_t Draw(uint64_t below) {
-    std::array<uint8_t, 8> raw;
-    random_.Fill(raw);
-    return LoadU64(raw) % below;
-  }
+  uint64_t Draw(uint64_t below) { return turret::test::Below(random_, below); }
 
   turret::test::SeededRandom random_{turret::test::Seed(11)};
   turret::test::TemporaryFolder folder_;
