@@ -94,7 +94,7 @@ absl::Status MakeAndStore(KeyTree& keys, const std::string& ledger_id_hex, int64
     return OpenSslError("export certificate");
   std::string text = TextOf(pem.get());
   const absl::Status stored = keys.StoreBlob(kUse, AsBytes(text));
-  Wipe({reinterpret_cast<uint8_t*>(text.data()), text.size()});
+  Wipe(text);
   return stored;
 }
 

@@ -40,8 +40,6 @@ Digest DeriveSeed(const SecretKey& key, std::string_view use, const SegmentNames
   return HmacSha256(key.bytes(), message);
 }
 
-void WipeText(std::string& text) { Wipe({reinterpret_cast<uint8_t*>(text.data()), text.size()}); }
-
 bool SameMap(const TimeMapPiece& a, const TimeMapPiece& b) {
   return a.anchor_timestamp == b.anchor_timestamp && a.anchor_utc_ns == b.anchor_utc_ns &&
          a.drift_ppb == b.drift_ppb;
@@ -189,7 +187,7 @@ void SegmentWriter::KeepOpen(const OrderedPacket& packet, const Placed& placed, 
 }
 
 void SegmentWriter::ForgetOpen() {
-  for (v1::OpenPacket& open : open_) WipeText(*open.mutable_payload());
+  for (v1::OpenPacket& open : open_) Wipe(*open.mutable_payload());
   open_.clear();
 }
 

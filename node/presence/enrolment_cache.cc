@@ -52,7 +52,7 @@ absl::Status EnrolmentCache::Update(const v1::Welcome& welcome) {
   }
   std::string plaintext = welcome.SerializeAsString();
   const Buffer box = SealBox(key_, AsBytes(kAad), AsBytes(plaintext), random_);
-  Wipe({reinterpret_cast<uint8_t*>(plaintext.data()), plaintext.size()});
+  Wipe(plaintext);
   return environment_.WriteAtomically(path_, box);
 }
 

@@ -30,7 +30,7 @@ absl::StatusOr<SecretKey> Ask(v1::Replication::Stub& stub, const v1::SealedNodeK
   if (!status.ok())
     return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
   absl::StatusOr<SecretKey> key = SecretKey::From(AsBytes(opened.key()));
-  Wipe({reinterpret_cast<uint8_t*>(opened.mutable_key()->data()), opened.key().size()});
+  Wipe(*opened.mutable_key());
   return key;
 }
 

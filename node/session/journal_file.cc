@@ -110,6 +110,7 @@ absl::StatusOr<JournalWriter> JournalWriter::Create(Environment& environment, co
 absl::Status JournalWriter::Append(const v1::JournalEntry& entry) {
   std::string plaintext = entry.SerializeAsString();
   const Buffer box = SealBox(*key_, AadOf(generation_, records_), AsBytes(plaintext), *random_);
+  Wipe(plaintext);
   ++records_;
   return file_.Append(box).status();
 }

@@ -41,5 +41,6 @@ SecretKey SecretKey::Clone() const {
 }
 
 void Wipe(std::span<uint8_t> bytes) { OPENSSL_cleanse(bytes.data(), bytes.size()); }
+void Wipe(std::string& text) { OPENSSL_cleanse(text.data(), text.size()); }
 
 }  // namespace turret

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "storage/base/bytes.h"
@@ -37,5 +38,6 @@ class SecretKey {
 
 /// Wipes `bytes` in a way that the compiler does not drop.
 void Wipe(std::span<uint8_t> bytes);
+void Wipe(std::string& text);
 
 }  // namespace turret
