@@ -5,9 +5,14 @@
 #include <span>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "storage/base/ids.h"
 
 namespace turret::node {
+
+/// How long a freed port is given to nobody: what was on its way to the call before must not come to the
+/// next.
+inline constexpr absl::Duration kPortRest = absl::Seconds(60);
 
 /// Threading: every method from any thread.
 class MediaPorts {
@@ -29,7 +34,7 @@ class MediaPorts {
   /// Datagrams that came for `stream` since its port was opened here; 0 when it is not.
   virtual uint64_t Datagrams(StreamId stream) const = 0;
   /// Reads what is still in the socket's buffer into the spool, then closes it. On return no further datagram
-  /// of this stream is appended. The freed port rests for 60 s.
+  /// of this stream is appended. The freed port rests for kPortRest.
   virtual void Close(StreamId stream) = 0;
 };
 

@@ -22,7 +22,7 @@ struct ReceiverOptions {
   uint16_t port_max = 31999;
   absl::Duration round = absl::Milliseconds(20);
   int socket_buffer_bytes = 1024 * 1024;  // More than net.core.rmem_max takes CAP_NET_ADMIN.
-  absl::Duration port_rest = absl::Seconds(60);
+  absl::Duration port_rest = kPortRest;
   Clock* clock = nullptr;       // Null: the system's. Must outlive the receiver.
   KeptSockets* kept = nullptr;  // Null: sockets end with the process. Must outlive the receiver.
 };

@@ -7,6 +7,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/memory/memory.h"
 #include "absl/synchronization/mutex.h"
+#include "node/receive/media_ports.h"
 #include "node/session/journal_file.h"
 #include "storage/base/status.h"
 

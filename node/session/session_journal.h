@@ -11,7 +11,6 @@
 
 #include "absl/base/attributes.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "storage/base/file.h"
 #include "storage/base/ids.h"
 #include "storage/base/random.h"
@@ -19,8 +18,6 @@
 #include "turret/v1/journal.pb.h"
 
 namespace turret::node {
-
-inline constexpr absl::Duration kPortRest = absl::Seconds(60);
 
 /// Threading: every method from any thread. `environment` and `random` must outlive it.
 class SessionJournal {
@@ -37,13 +34,13 @@ class SessionJournal {
   /// In memory, NOT on disk, until a Commit. Put replaces what was known of the dialog's call.
   void Put(v1::JournaledDialog dialog);
   void Forget(const CallId& call);
+  /// And its media ports are free since `freed_utc_ns`: remembered for kPortRest.
+  void Forget(const CallId& call, int64_t freed_utc_ns);
   /// The journal, as it stands now, knows of each call that began or ended in the spool below `position`,
   /// which is durable: the next start need not read further back. As Put: with the next Commit.
   void Settle(uint64_t position);
   /// The last one; after Open, the earlier process's. Nullopt: the spool must be read from its beginning.
   std::optional<uint64_t> settled() const;
-  /// And its media ports are free since `freed_utc_ns`: remembered for kPortRest.
-  void Forget(const CallId& call, int64_t freed_utc_ns);
   /// Ports that were freed, each with when: those of calls that are over, at `now_utc_ns`.
   std::map<uint16_t, int64_t> Freed(int64_t now_utc_ns) const;
   bool dirty() const;
