@@ -8,13 +8,10 @@
 #include "coordinator/ingest/access_entry.h"
 #include "coordinator/replay/replay.h"
 #include "coordinator/search/search.h"
+#include "proto/rpc/status_codes.h"
 
 namespace turret::coordinator {
 namespace {
-
-grpc::Status ToGrpc(const absl::Status& status) {
-  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
-}
 
 // A09: who searched for what is in the ledger before the first result is told.
 absl::Status RecordSearch(Archive& archive, const Peer& peer, const v1::FindCallsRequest& request) {

@@ -4,6 +4,7 @@
 
 #include "coordinator/ingest/replication_connection.h"
 #include "fmt/format.h"
+#include "proto/rpc/status_codes.h"
 #include "spdlog/spdlog.h"
 #include "storage/key/intake.h"
 
@@ -73,8 +74,7 @@ grpc::Status ReplicationService::TryOpenNodeKey(const grpc::CallbackServerContex
   }
   const absl::StatusOr<SecretKey> intake = archive_.key_tree().IntakePrivate(request.intake_key_id());
   const absl::StatusOr<SecretKey> key = intake.ok() ? turret::OpenNodeKey(request, *intake) : intake.status();
-  if (!key.ok())
-    return {static_cast<grpc::StatusCode>(key.status().code()), std::string(key.status().message())};
+  if (!key.ok()) return ToGrpc(key.status());
   response.set_key(ToString(key->bytes()));
   spdlog::warn("node {} lost its key, in a reboot: opened for it", peer->common_name);
   return grpc::Status::OK;

@@ -4,6 +4,7 @@
 
 #include "fmt/format.h"
 #include "proto/rpc/credentials.h"
+#include "proto/rpc/status_codes.h"
 #include "storage/base/config.h"
 #include "storage/base/status.h"
 
@@ -118,7 +119,7 @@ absl::Status Explain(const grpc::Status& status, const ConnectionOptions& option
       if (message.empty())
         text = fmt::format("the coordinator failed with code {}", static_cast<int>(status.error_code()));
   }
-  return {static_cast<absl::StatusCode>(status.error_code()), text};
+  return {CodeOf(status), text};
 }
 
 int ExitCode(const absl::Status& status) {

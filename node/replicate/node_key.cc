@@ -4,6 +4,7 @@
 
 #include "fmt/format.h"
 #include "node/spool/spool.h"
+#include "proto/rpc/status_codes.h"
 #include "spdlog/spdlog.h"
 #include "storage/base/status.h"
 #include "storage/key/intake.h"
@@ -27,8 +28,7 @@ absl::StatusOr<SecretKey> Ask(v1::Replication::Stub& stub, const v1::SealedNodeK
   context.set_wait_for_ready(true);  // Only a call that waits drives the handshake on.
   v1::NodeKey opened;
   const grpc::Status status = stub.OpenNodeKey(&context, sealed, &opened);
-  if (!status.ok())
-    return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  if (!status.ok()) return absl::Status(CodeOf(status), status.error_message());
   absl::StatusOr<SecretKey> key = SecretKey::From(AsBytes(opened.key()));
   Wipe(*opened.mutable_key());
   return key;
