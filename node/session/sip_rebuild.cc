@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "node/session/dialog_text.h"
+#include "node/session/lost_calls.h"
 #include "node/session/sip_dialogs.h"
 #include "node/session/sip_request.h"
 #include "spdlog/spdlog.h"
@@ -56,13 +57,7 @@ void SipDialogs::EndUnbuilt(CallId call) {
   gate_.Submit(
       [this, call] {
         const int64_t now_ns = absl::ToUnixNanos(parts_.clock.Utc());
-        v1::Fact fact;
-        fact.set_fact_id(FactId::Make(parts_.random).ToProto());
-        fact.set_call_id(call.ToProto());
-        fact.set_utc_ns(now_ns);
-        fact.mutable_call_ended()->set_ended_utc_ns(now_ns);
-        fact.mutable_call_ended()->set_reason(v1::CallEnded::NODE_LOST);
-        return parts_.spool.AppendFact(fact).status();
+        return parts_.spool.AppendFact(EndOfLostCall(call.ToProto(), now_ns, parts_.random)).status();
       },
       [this, call](const absl::Status& durable) {
         --ends_under_way_;

@@ -1,5 +1,5 @@
 // What happens at the next start to calls that a process left without an end.
-#include "node/lost_calls.h"
+#include "node/session/lost_calls.h"
 
 #include "gtest/gtest.h"
 #include "tests/node/session/session_fixture.h"

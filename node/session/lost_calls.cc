@@ -1,4 +1,4 @@
-#include "node/lost_calls.h"
+#include "node/session/lost_calls.h"
 
 #include <algorithm>
 #include <map>
@@ -48,7 +48,9 @@ class OpenCalls final : public RecordVisitor {
   std::map<StreamId, std::string> call_of_;
 };
 
-v1::Fact EndOf(const std::string& call_id, int64_t utc_ns, Random& random) {
+}  // namespace
+
+v1::Fact EndOfLostCall(const std::string& call_id, int64_t utc_ns, Random& random) {
   v1::Fact fact;
   fact.set_fact_id(FactId::Make(random).ToProto());
   fact.set_call_id(call_id);
@@ -57,8 +59,6 @@ v1::Fact EndOf(const std::string& call_id, int64_t utc_ns, Random& random) {
   fact.mutable_call_ended()->set_reason(v1::CallEnded::NODE_LOST);
   return fact;
 }
-
-}  // namespace
 
 absl::StatusOr<int> EndLostCalls(Spool& spool, SessionJournal& journal, Random& random) {
   OpenCalls calls;
@@ -87,7 +87,7 @@ absl::StatusOr<int> EndLostCalls(Spool& spool, SessionJournal& journal, Random& 
   int lost = 0;
   for (const auto& [call_id, utc_ns] : calls.open()) {
     if (running.contains(call_id)) continue;
-    TURRET_RETURN_IF_ERROR(spool.AppendFact(EndOf(call_id, utc_ns, random)).status());
+    TURRET_RETURN_IF_ERROR(spool.AppendFact(EndOfLostCall(call_id, utc_ns, random)).status());
     ++lost;
   }
   return lost;
