@@ -62,6 +62,12 @@ void AppendHeader(Buffer& out, Kind kind, size_t field_bytes) {
   StoreU32(out, static_cast<uint32_t>(field_bytes));
 }
 
+void AppendState(Buffer& out, Kind kind, Bytes state, Bytes more) {
+  AppendHeader(out, kind, state.size() + more.size());
+  Append(out, state);
+  Append(out, more);
+}
+
 void AppendText(Buffer& out, const std::string& text) {
   const size_t bytes = std::min<size_t>(text.size(), 255);
   out.push_back(static_cast<uint8_t>(bytes));
@@ -182,15 +188,11 @@ void AppendFactRecord(Buffer& plaintext, const v1::Fact& fact) {
 void AppendRunStartedRecord(Buffer& plaintext) { AppendHeader(plaintext, Kind::kRunStarted, 0); }
 
 void AppendCallStateRecord(Buffer& plaintext, Bytes state, Bytes more) {
-  AppendHeader(plaintext, Kind::kCallState, state.size() + more.size());
-  Append(plaintext, state);
-  Append(plaintext, more);
+  AppendState(plaintext, Kind::kCallState, state, more);
 }
 
 void AppendStreamStateRecord(Buffer& plaintext, Bytes state, Bytes more) {
-  AppendHeader(plaintext, Kind::kStreamState, state.size() + more.size());
-  Append(plaintext, state);
-  Append(plaintext, more);
+  AppendState(plaintext, Kind::kStreamState, state, more);
 }
 
 }  // namespace turret::node
