@@ -36,17 +36,21 @@ int64_t SecondsAsNanoseconds(const nlohmann::json& object, const std::string& fi
   return std::llround(object.value(field, 0.0) * 1e9);
 }
 
-std::vector<bool> PacketsKept(const Cluster& cluster, const nlohmann::json& call,
-                              const floor::StreamTruth& sent) {
-  const nlohmann::json stream = StreamOf(call, sent.label);
-  EXPECT_TRUE(stream.is_object()) << sent.label;
-  if (!stream.is_object()) return std::vector<bool>(sent.packets.size());
+std::string PlayRaw(const Cluster& cluster, const nlohmann::json& call, const std::string& label) {
+  const nlohmann::json stream = StreamOf(call, label);
+  EXPECT_TRUE(stream.is_object()) << label;
+  if (!stream.is_object()) return "";
   const TemporaryFolder folder;
   const std::string out = folder / "payload";
   const CommandResult play =
       cluster.Ctl({"play", call["call_id"], "--reason", "test", "--raw", stream["stream_id"], "-o", out});
   EXPECT_EQ(play.exit_code, 0) << play.err;
-  const std::string got = ReadFileOrEmpty(out);
+  return ReadFileOrEmpty(out);
+}
+
+std::vector<bool> PacketsKept(const Cluster& cluster, const nlohmann::json& call,
+                              const floor::StreamTruth& sent) {
+  const std::string got = PlayRaw(cluster, call, sent.label);
   std::vector<bool> kept;
   size_t at = 0;
   for (size_t i = 0; i < sent.packets.size(); ++i) {
@@ -76,20 +80,13 @@ void ExpectAddsUp(const nlohmann::json& totals, const nlohmann::json& intervals,
 }
 
 void ExpectEveryPayloadByte(const Cluster& cluster, const floor::FloorTruth& truth) {
-  const TemporaryFolder folder;
   for (const floor::CallTruth& sent_call : truth.calls) {
     if (!sent_call.established) continue;
     const nlohmann::json call = FindCall(cluster, sent_call.sip_call_id);
     ASSERT_TRUE(call.is_object()) << "the call left no record: " << sent_call.sip_call_id;
     for (const floor::StreamTruth& sent : sent_call.streams) {
-      const nlohmann::json stream = StreamOf(call, sent.label);
-      ASSERT_TRUE(stream.is_object()) << sent.label;
-      const std::string out = folder / (sent_call.sip_call_id + sent.label);
-      const CommandResult play =
-          cluster.Ctl({"play", call["call_id"], "--reason", "test", "--raw", stream["stream_id"], "-o", out});
-      ASSERT_EQ(play.exit_code, 0) << play.err;
       const std::vector<uint8_t> want = sent.SentPayload();
-      const std::string got = ReadFileOrEmpty(out);
+      const std::string got = PlayRaw(cluster, call, sent.label);
       EXPECT_EQ(got.size(), want.size()) << sent_call.sip_call_id << " stream " << sent.label;
       EXPECT_TRUE(got == std::string(want.begin(), want.end()))
           << sent_call.sip_call_id << " stream " << sent.label;

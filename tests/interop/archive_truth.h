@@ -19,6 +19,8 @@ int64_t Nanoseconds(const nlohmann::json& object, const std::string& field);
 /// Seconds as whole nanoseconds; 0 when absent.
 int64_t SecondsAsNanoseconds(const nlohmann::json& object, const std::string& field);
 
+/// What `play --raw` gives of a call's stream; "" when there is none. An EXPECT that it plays.
+std::string PlayRaw(const Cluster& cluster, const nlohmann::json& call, const std::string& label);
 /// Of each packet that `sent` lists: whether the record of its call holds its payload, in order. No two
 /// payloads may be alike. An EXPECT that the record holds nothing else.
 std::vector<bool> PacketsKept(const Cluster& cluster, const nlohmann::json& call,

@@ -83,16 +83,11 @@ class ScaleTest : public testing::Test {
   /// Byte for byte.
   void ExpectPayload(size_t index) {
     const floor::Crowd::Sent sent = crowd_->sent().at(index);
-    const nlohmann::json record = FindCall(*cluster_, sent.sip_call_id);
-    const nlohmann::json stream = StreamOf(record, sent.label);
-    ASSERT_TRUE(stream.is_object());
-    const TemporaryFolder folder;
-    const CommandResult play = cluster_->Ctl({"play", record["call_id"], "--reason", "test", "--raw",
-                                              stream["stream_id"], "-o", folder / "payload"});
-    ASSERT_EQ(play.exit_code, 0) << play.err;
     std::string want;
     for (uint32_t number = 0; number < sent.packets; ++number) want += crowd_->PayloadOf(index, number);
-    EXPECT_TRUE(ReadFileOrEmpty(folder / "payload") == want) << sent.sip_call_id << " stream " << sent.label;
+    const nlohmann::json record = FindCall(*cluster_, sent.sip_call_id);
+    ASSERT_TRUE(record.is_object()) << sent.sip_call_id;
+    EXPECT_TRUE(PlayRaw(*cluster_, record, sent.label) == want) << sent.sip_call_id << " stream " << sent.label;
   }
 
   const uint64_t seed_ = Seed(20261126);
