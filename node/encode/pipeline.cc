@@ -14,7 +14,6 @@
 namespace turret::node {
 namespace {
 
-constexpr absl::Duration kReadTimeout = absl::Milliseconds(200);
 constexpr int kWorkersMax = 64;
 
 // Puts together what a snapshot holds of each call.
@@ -134,6 +133,7 @@ struct Pipeline::State final : public SnapshotSource {
         keys(with_keys),
         metrics(with_metrics),
         clock(with_clock),
+        idle(options.idle),
         common{.sink = sink,
                .metrics = metrics,
                .keys = keys,
@@ -154,6 +154,7 @@ struct Pipeline::State final : public SnapshotSource {
   void Dispatch();
   void Resume();
   bool ReadOne();
+  void TellTime(uint64_t read_position);
   uint64_t OldestNeeded(uint64_t acknowledged) override;
   Snapshot Take(uint64_t acknowledged) override;
 
@@ -161,6 +162,7 @@ struct Pipeline::State final : public SnapshotSource {
   IntakeKeys& keys;
   NodeMetrics& metrics;
   Clock& clock;
+  const absl::Duration idle;
   WorkerCommon common;
   Router router;
   std::shared_ptr<const Snapshot> resumed_from;  // Null pointer: the spool holds all from its beginning.
@@ -175,7 +177,7 @@ struct Pipeline::State final : public SnapshotSource {
 // Nothing can be sealed to an archive that is not known yet: the spool keeps it all until then.
 void Pipeline::State::Dispatch() {
   bool ready = !keys.ledger().IsZero();
-  while (!ready && !WaitForStop(kReadTimeout)) ready = !keys.ledger().IsZero();
+  while (!ready && !WaitForStop(idle)) ready = !keys.ledger().IsZero();
   if (ready) Resume();
   while (ready && ReadOne()) {
   }
@@ -212,6 +214,14 @@ Snapshot Pipeline::State::Take(uint64_t acknowledged) {
   return snapshot;
 }
 
+// Time passes for what was read; not while a disk that fails holds back what came meanwhile: that would end
+// in silences that there were none of, and no later process would find them again.
+void Pipeline::State::TellTime(uint64_t read_position) {
+  const int64_t now_utc_ns = absl::ToUnixNanos(clock.Utc());
+  if (spool.Stats().position_end != read_position) return;
+  for (const std::unique_ptr<Worker>& worker : workers) worker->Give({.now_utc_ns = now_utc_ns});
+}
+
 bool Pipeline::State::ReadOne() {
   const bool last = WaitForStop(absl::ZeroDuration());
   uint64_t from;
@@ -219,17 +229,15 @@ bool Pipeline::State::ReadOne() {
     absl::MutexLock lock(&mutex);
     from = position;
   }
-  absl::StatusOr<std::shared_ptr<const Block>> block =
-      spool.Read(from, last ? absl::ZeroDuration() : kReadTimeout);
+  absl::StatusOr<std::shared_ptr<const Block>> block = spool.Read(from, last ? absl::ZeroDuration() : idle);
   if (!block.ok()) {
     metrics.BrokenInvariant("a committed block can be read back");
     if (absl::IsDataLoss(block.status())) return true;  // Told once for each block: what follows can be read.
-    return !WaitForStop(kReadTimeout);
+    return !WaitForStop(idle);
   }
   if (*block == nullptr) {
     if (last) return false;
-    for (const std::unique_ptr<Worker>& worker : workers)
-      worker->Give({.now_utc_ns = absl::ToUnixNanos(clock.Utc())});
+    TellTime(from);
     return true;
   }
   absl::Status whole;

@@ -31,6 +31,7 @@ class IntakeKeys {
 struct PipelineOptions {
   int workers = 1;
   absl::Duration reorder_window = absl::Milliseconds(200);  // How long a missing packet is waited for.
+  absl::Duration idle = absl::Milliseconds(200);  // Without a record: then the recorders are told the time.
   NodeId node;
 };
 

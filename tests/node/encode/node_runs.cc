@@ -121,8 +121,8 @@ absl::Status NodeRuns::OpenSpool() {
 
 void NodeRuns::StartPipeline() {
   archive_.BeginRun();
-  auto pipeline =
-      Pipeline::Create({.workers = workers_}, *spool_, keys_, archive_, metrics_, clock_, random_);
+  auto pipeline = Pipeline::Create({.workers = workers_, .idle = absl::Milliseconds(2)}, *spool_, keys_,
+                                   archive_, metrics_, clock_, random_);
   ASSERT_TRUE(pipeline.ok()) << pipeline.status();
   pipeline_ = *std::move(pipeline);
   pipeline_->Start();
