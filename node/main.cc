@@ -193,6 +193,8 @@ absl::Status Run(const NodeConfig& config, const sigset_t& signals, std::vector<
   if (absl::IsCancelled(obtained.status())) return absl::OkStatus();
   TURRET_ASSIGN_OR_RETURN(const SecretKey node_key, std::move(obtained));
   SealedNodeKeyFile sealed_key(key_options, environment, random);
+  if (const absl::Status kept = KeepFileOffSwap(config.node_key); !kept.ok())
+    spdlog::warn("{}", kept.ToString());
   TURRET_ASSIGN_OR_RETURN(
       const auto cache,
       EnrolmentCache::Open(environment, JoinPath(config.state_directory, "enrolment.sealed"),

@@ -1,9 +1,11 @@
 #include "storage/base/process_memory.h"
 
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -49,6 +51,20 @@ absl::Status KeepMemoryOffDisk() {
   const rlimit none{0, 0};
   setrlimit(RLIMIT_CORE, &none);
   return LockMemory();
+}
+
+absl::Status KeepFileOffSwap(const std::string& path) {
+  const auto failed = [&] {
+    return absl::UnavailableError(fmt::format("{} may reach swap: errno {}", path, errno));
+  };
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) return failed();
+  const auto bytes = static_cast<size_t>(status.st_size);
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  void* const pages = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file, 0);
+  close(file);
+  if (pages == MAP_FAILED || mlock(pages, bytes) != 0) return failed();
+  return absl::OkStatus();
 }
 
 }  // namespace turret

@@ -2,6 +2,8 @@
 // gRPC and RocksDB included).
 #pragma once
 
+#include <string>
+
 #include "absl/status/status.h"
 
 namespace turret {
@@ -11,5 +13,9 @@ namespace turret {
 /// ResourceExhausted when memory may not be locked (it takes CAP_IPC_LOCK, or RLIMIT_MEMLOCK without a
 /// limit): all but swap holds then, and the caller warns.
 [[nodiscard]] absl::Status KeepMemoryOffDisk();
+
+/// The same for a file on a tmpfs, which may be swapped like any memory: its pages are locked until the
+/// process ends. Errors: Unavailable when it cannot be read or locked.
+[[nodiscard]] absl::Status KeepFileOffSwap(const std::string& path);
 
 }  // namespace turret
