@@ -35,6 +35,7 @@ std::string EndOf(const std::string& log) {
 Cluster::Cluster(const ClusterOptions& options) : options_(options) {
   if (options.folder.empty()) own_folder_ = std::make_unique<TemporaryFolder>();
   folder_ = options.folder.empty() ? own_folder_->path() : options.folder;
+  if (options_.node_key.empty()) options_.node_key = folder_ + "/node/node.key";
 }
 
 Cluster::~Cluster() {
@@ -87,14 +88,14 @@ void Cluster::WriteConfigs() {
   const std::string address = relay_ ? fmt::format("localhost:{}", relay_->port()) : coordinator_address();
   WriteFileOrDie(
       folder_ + "/node.yaml",
-      fmt::format("name: node-1\ncoordinator: {1}\nstate_directory: {0}/node\nnode_key: {0}/node/node.key\n"
+      fmt::format("name: node-1\ncoordinator: {1}\nstate_directory: {0}/node\nnode_key: {5}\n"
                   "sip:\n  udp: 127.0.0.1:{2}\n  tcp: 127.0.0.1:{2}\n"
-                  "rtp:\n  address: 127.0.0.1\n  advertised: 127.0.0.1\n  port_min: {5}\n  port_max: {6}\n"
+                  "rtp:\n  address: 127.0.0.1\n  advertised: 127.0.0.1\n  port_min: {6}\n  port_max: {7}\n"
                   "presence_interval: {3}ms\nmetrics: 127.0.0.1:0\nready_file: {0}/node.ready\nworkers: {4}\n"
                   "tls:\n  authority: {0}/tls/authority.pem\n  certificate: {0}/tls/node-1.pem\n  key: "
                   "{0}/tls/node-1.key\n",
                   folder_, address, sip_port_, absl::ToInt64Milliseconds(options_.presence_interval),
-                  options_.node_workers, ports_.port_min(), ports_.port_max()));
+                  options_.node_workers, options_.node_key, ports_.port_min(), ports_.port_max()));
 }
 
 std::string Cluster::ReadyFile(const std::string& program) const {
@@ -161,12 +162,13 @@ absl::Status Cluster::WaitForNode() {
   return absl::OkStatus();
 }
 
-void Cluster::ForgetNodeKey() { std::filesystem::remove(folder_ + "/node/node.key"); }
+void Cluster::ForgetNodeKey() { std::filesystem::remove(options_.node_key); }
 
 std::vector<std::string> Cluster::CommandOf(const std::string& program, const std::string& config) const {
-  std::vector<std::string> command{Binary(program + Variant(program)), "--config", config};
-  if (options_.socket_store && program == "turret-node")
-    command.insert(command.begin(), {Binary("turret-socket-store"), "--"});
+  const bool node = program == "turret-node";
+  std::vector<std::string> command = node ? options_.node_runner : options_.coordinator_runner;
+  if (options_.socket_store && node) command.insert(command.end(), {Binary("turret-socket-store"), "--"});
+  command.insert(command.end(), {Binary(program + Variant(program)), "--config", config});
   return command;
 }
 

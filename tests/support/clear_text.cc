@@ -3,7 +3,9 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "fmt/format.h"
 #include "storage/base/bytes.h"
@@ -11,6 +13,8 @@
 
 namespace turret::test {
 namespace {
+
+constexpr size_t kPageBytes = 4096;
 
 struct Pattern {
   std::string how;
@@ -67,6 +71,19 @@ std::vector<std::string> FindUnder(const std::string& folder, std::string_view s
     }
   }
   return found;
+}
+
+void CopyPages(const std::string& from, const std::string& to) {
+  std::ifstream in(from, std::ios::binary);
+  std::ofstream out(to, std::ios::binary);
+  const std::string zeros(kPageBytes, '\0');
+  std::string page = zeros;
+  while (in.read(page.data(), kPageBytes) || in.gcount() > 0) {
+    page.resize(static_cast<size_t>(in.gcount()));
+    if (page != zeros) out << page;
+    page.resize(kPageBytes);
+  }
+  if (!out.flush() || !in.eof()) std::abort();
 }
 
 }  // namespace turret::test

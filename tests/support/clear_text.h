@@ -12,4 +12,8 @@ namespace turret::test {
 /// "books/mifid/2026-11-02.book: hex". A file that cannot be read counts as one that holds it.
 std::vector<std::string> FindUnder(const std::string& folder, std::string_view secret);
 
+/// Copies what holds anything of a file that is mostly zeros, a core or swap file: its pages, in order.
+/// Aborts when it cannot.
+void CopyPages(const std::string& from, const std::string& to);
+
 }  // namespace turret::test
