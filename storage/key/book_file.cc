@@ -104,7 +104,10 @@ absl::Status BookFile::MeasureTail() {
   if (tail_bytes_ == 0) return absl::OkStatus();
   TURRET_ASSIGN_OR_RETURN(const Buffer tail, file->ReadAt(committed_bytes_, tail_bytes_));
   tail_digest_ = Sha256(tail);
-  return absl::OkStatus();
+  const absl::StatusOr<Buffer> first = ReadRecord(*file, committed_bytes_);
+  tail_begins_whole_ = first.ok();
+  const bool torn = absl::IsOutOfRange(first.status()) || absl::IsDataLoss(first.status());
+  return torn ? absl::OkStatus() : first.status();
 }
 
 absl::StatusOr<RecordPlace> BookFile::Append(const v1::BookRecord& record) {

@@ -73,6 +73,10 @@ class BookFile {
   /// CloseAtCommitted.
   [[nodiscard]] absl::Status Settle();
 
+  /// Whether its header is on the disk, as of the last Sync() or Settle(). Without it the file is stillborn:
+  /// nothing tells which book it was, and no entry may name it.
+  bool HasHeader() const { return committed_records_ > 0 || tail_begins_whole_; }
+
   /// Reads one record from the file. Errors: DataLoss when it is not what was appended.
   absl::StatusOr<v1::BookRecord> Read(RecordPlace place) const;
   /// As of the last good Sync().
@@ -97,6 +101,7 @@ class BookFile {
   std::vector<RecordPlace> uncommitted_;
   bool closed_ = false;
   uint64_t tail_bytes_ = 0;
+  bool tail_begins_whole_ = false;
   Digest tail_digest_{};
 };
 

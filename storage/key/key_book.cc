@@ -112,8 +112,7 @@ void KeyBooks::State::GiveUp(Book& book) {
   const bool settled = book.file().CloseAtCommitted().ok();
   touched.erase(&book);
   unreported.erase(&book);  // An earlier state, overtaken by the closing one.
-  // A book that was never on the disk is not told: it may be gone after a crash.
-  if (book.file().records() > 0) (settled ? unreported : unsettled).insert(&book);
+  (settled ? unreported : unsettled).insert(&book);
   const auto moved = std::ranges::partition(pending, [&](const Pending& key) { return key.book != &book; });
   for (Pending& key : moved) {
     keys.erase(key.names.id);
@@ -170,7 +169,7 @@ std::vector<v1::BookState> KeyBooks::State::TakeReports() {
   std::vector<v1::BookState> states;
   std::erase_if(unreported, [&](Book* book) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if (book->file().closed() && !shelf.HasDurableSuccessor(*book)) return false;
-    states.push_back(book->file().State());
+    if (book->file().HasHeader()) states.push_back(book->file().State());
     return true;
   });
   return states;

@@ -138,6 +138,25 @@ TEST_F(KeyBookCrashTest, ARecordAlteredWhileTheBooksAreOpenIsDataLossAtItsNextUs
   EXPECT_EQ(books->Find(committed_.begin()->first).status().code(), absl::StatusCode::kDataLoss);
 }
 
+// A verifier would call a file that no entry names hidden, as long as the process runs.
+TEST_F(KeyBookCrashTest, ABookGivenUpBeforeAnythingOfItWasDurableIsToldAsTheNextStartFindsIt) {
+  FaultyEnvironment faulty(environment_);
+  std::map<std::string, std::string> told;
+  {
+    const auto books = KeyBooks::Open(faulty, crashed_, ledger_, *tree_, random_).value();
+    faulty.FailNth(FaultyEnvironment::Operation::kWrite, 3);  // Behind magic and header.
+    ASSERT_TRUE(AddTo(*books, committed_).ok());
+    const std::vector<v1::BookState> states = books->Commit().value();
+    for (const v1::BookState& state : states) told[state.book_id()] = state.SerializeAsString();
+    ExpectHolds(*books, committed_);
+  }
+  EXPECT_EQ(told.size(), 2u);
+  std::map<std::string, std::string> found;
+  const auto books = OpenBooks(crashed_).value();
+  for (const v1::BookState& state : books->StatesOnOpen()) found[state.book_id()] = state.SerializeAsString();
+  EXPECT_EQ(found, told);
+}
+
 TEST_F(KeyBookCrashTest, NoSingleFailedOperationLosesACommittedKey) {
   using Operation = FaultyEnvironment::Operation;
   for (const Operation operation :
