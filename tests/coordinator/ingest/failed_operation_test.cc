@@ -13,7 +13,6 @@
 #include "storage/base/watched_environment.h"
 #include "tests/coordinator/ingest/verified.h"
 #include "tests/coordinator/ingest/workload.h"
-#include "tests/storage/key/files.h"
 #include "tests/support/memory_disk.h"
 #include "tests/support/support.h"
 
@@ -60,14 +59,7 @@ class Life : private test::InMemory {
     test::ExpectHeldAndNothingElse(*archive_, work_->acknowledged());
     const Ed25519Public key = archive_->ledger().public_key();
     archive_.reset();
-    for (const std::string& file : disk_.Files()) {
-      std::filesystem::create_directories(DirectoryOf(file));
-      test::Overwrite(file, *disk_.ReadAll(file));
-    }
-    const verify::Counts counts = test::ExpectVerified(directory_, key);
-    EXPECT_EQ(counts.segments,
-              static_cast<uint64_t>(std::ranges::count_if(
-                  work_->acknowledged(), [](const auto& item) { return item.has_segment(); })));
+    test::ExpectVerified(disk_, directory_, key, work_->acknowledged());
   }
 
  private:

@@ -4,14 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <filesystem>
 
 #include "spdlog/spdlog.h"
 #include "tests/coordinator/ingest/verified.h"
 #include "tests/coordinator/ingest/workload.h"
 #include "tests/second_verifier/both_verifiers.h"
-#include "tests/storage/key/files.h"
 #include "tests/support/memory_disk.h"
 #include "tests/support/process.h"
 #include "tests/support/support.h"
@@ -100,13 +98,7 @@ class PowerCutTest : private test::InMemory, public testing::TestWithParam<uint6
     test::ExpectHeldAndNothingElse(*archive, sent);
     ASSERT_TRUE(archive->Close().ok());
     archive.reset();
-    for (const std::string& file : cut.disk->Files()) {
-      std::filesystem::create_directories(DirectoryOf(file));
-      test::WriteFileOrDie(file, ToString(*cut.disk->ReadAll(file)));
-    }
-    const verify::Counts counts = test::ExpectVerified(directory_, key_);
-    EXPECT_EQ(counts.segments, static_cast<uint64_t>(std::ranges::count_if(
-                                   sent, [](const auto& item) { return item.has_segment(); })));
+    test::ExpectVerified(*cut.disk, directory_, key_, sent);
   }
 
   const uint64_t seed_ = test::Seed(GetParam());
