@@ -65,6 +65,8 @@ struct NodeMetrics::State {
       exporter.SecondsHistogram("turret_spool_commit_seconds", "Time of a group commit of the spool.");
   Counter& commits_failed = exporter.Counter("turret_spool_commits_failed_total",
                                              "Group commits of the spool that the disk refused.");
+  Counter& journal_failed = exporter.Counter("turret_session_journal_commits_failed_total",
+                                             "Commits of the session journal that the disk refused.");
   Counter& bytes_unreadable = exporter.Counter("turret_spool_unreadable_bytes_total",
                                                "Committed bytes of the spool that cannot be read back.");
   Counter& extents_unopened = exporter.Counter("turret_spool_extents_unopened_total",
@@ -114,6 +116,9 @@ void NodeMetrics::SpoolCommit(absl::Duration took) {
 }
 void NodeMetrics::SpoolCommitsFailed(uint64_t commits) {
   state_->commits_failed.Increment(static_cast<double>(commits));
+}
+void NodeMetrics::JournalCommitsFailed(uint64_t commits) {
+  state_->journal_failed.Increment(static_cast<double>(commits));
 }
 void NodeMetrics::SpoolBytesUnreadable(uint64_t bytes) {
   state_->bytes_unreadable.Increment(static_cast<double>(bytes));

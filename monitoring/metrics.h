@@ -35,6 +35,7 @@ class NodeMetrics {
   void SpoolBytes(uint64_t used, uint64_t limit);              // turret_spool_bytes, turret_spool_limit_bytes
   void SpoolCommit(absl::Duration took);                       // turret_spool_commit_seconds (histogram)
   void SpoolCommitsFailed(uint64_t commits);                   // turret_spool_commits_failed_total
+  void JournalCommitsFailed(uint64_t commits);                 // turret_session_journal_commits_failed_total
   void SpoolBytesUnreadable(uint64_t bytes);                   // turret_spool_unreadable_bytes_total
   void SpoolExtentsUnopened(uint64_t extents);                 // turret_spool_extents_unopened_total
   void ReplicationLag(absl::Duration oldest, uint64_t bytes);  // turret_replication_lag_seconds, …_lag_bytes

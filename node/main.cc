@@ -14,6 +14,7 @@
 #include "monitoring/service_manager.h"
 #include "node/config.h"
 #include "node/encode/pipeline.h"
+#include "node/housekeeper.h"
 #include "node/presence/enrolment_cache.h"
 #include "node/presence/presence.h"
 #include "node/receive/ephemeral_ports.h"
@@ -25,7 +26,6 @@
 #include "node/session/sip_server.h"
 #include "node/sockets/kept_sockets.h"
 #include "node/spool/spool.h"
-#include "node/spool/spool_alarm.h"
 #include "proto/rpc/credentials.h"
 #include "spdlog/spdlog.h"
 #include "storage/base/clock.h"
@@ -38,8 +38,6 @@
 namespace turret::node {
 namespace {
 
-constexpr absl::Duration kHousekeeping = absl::Seconds(1);
-constexpr absl::Duration kClockCheck = absl::Seconds(10);
 constexpr absl::Duration kDrainTimeout = absl::Seconds(20);
 constexpr int kFlushAttempts = 100;
 constexpr absl::Duration kFlushInterval = absl::Milliseconds(5);
@@ -55,78 +53,6 @@ absl::StatusOr<NodeId> LoadOrMakeNodeId(Environment& environment, const std::str
   TURRET_RETURN_IF_ERROR(environment.WriteAtomically(path, AsBytes(id.ToHex() + "\n")));
   return id;
 }
-
-// What runs by the clock: presence records, trimming, gauges. All from one thread.
-class Housekeeper {
- public:
-  Housekeeper(const NodeConfig& config, Clock& clock, Spool& spool, const Pipeline& pipeline,
-              const Replicator& replicator, Presence& presence, NodeMetrics& metrics)
-      : clock_(clock),
-        spool_(spool),
-        pipeline_(pipeline),
-        replicator_(replicator),
-        presence_(presence),
-        metrics_(metrics),
-        spool_alarm_(metrics),
-        presence_interval_(config.presence_interval),
-        next_presence_(clock.Elapsed() + config.presence_interval) {}
-
-  NodeCounts Counts(uint32_t sessions) const { return {pipeline_.Counts(), sessions, ReadClockState()}; }
-
-  void Append(const std::vector<v1::Fact>& facts) {
-    for (const v1::Fact& fact : facts)
-      if (const auto appended = spool_.AppendFact(fact); !appended.ok())
-        spdlog::error("a presence record is lost, its time will be a gap: {}", appended.status().ToString());
-  }
-
-  absl::Duration Wait() const {
-    return std::clamp(next_presence_ - clock_.Elapsed(), absl::ZeroDuration(), kHousekeeping);
-  }
-
-  void Tick(uint32_t sessions) {
-    const absl::Duration now = clock_.Elapsed();
-    if (now >= next_presence_) {
-      next_presence_ += presence_interval_;
-      if (next_presence_ <= now) next_presence_ = now + presence_interval_;
-      Append(presence_.Close(Counts(sessions)));
-    }
-    metrics_.SessionsActive(sessions);
-    if (now - last_housekeeping_ < kHousekeeping) return;
-    last_housekeeping_ = now;
-    Trim();
-    const SpoolStats stats = spool_.Stats();
-    spool_alarm_.Observe(stats, now);
-    metrics_.SpoolBytes(stats.bytes_used, stats.bytes_max);
-    if (stats.commits != commits_seen_)
-      metrics_.SpoolCommit(stats.last_commit);  // A sample of them: one a second.
-    commits_seen_ = stats.commits;
-    if (now - last_clock_check_ < kClockCheck) return;
-    last_clock_check_ = now;
-    metrics_.ClockDivergence(ReadClockState().divergence_max);
-  }
-
-  // The pipeline first: an item is pushed before the pipeline lets go of its position.
-  void Trim() {
-    const uint64_t in_pipeline = pipeline_.OldestNeeded();
-    const uint64_t keep = std::min(in_pipeline, replicator_.OldestNeeded());
-    if (const absl::Status trimmed = spool_.Trim(keep); !trimmed.ok())
-      spdlog::error("spool: {}", trimmed.ToString());
-  }
-
- private:
-  Clock& clock_;
-  Spool& spool_;
-  const Pipeline& pipeline_;
-  const Replicator& replicator_;
-  Presence& presence_;
-  NodeMetrics& metrics_;
-  SpoolAlarm spool_alarm_;
-  const absl::Duration presence_interval_;
-  absl::Duration next_presence_;
-  uint64_t commits_seen_ = 0;
-  absl::Duration last_housekeeping_ = -absl::InfiniteDuration();
-  absl::Duration last_clock_check_ = -absl::InfiniteDuration();
-};
 
 constexpr std::array kSignals = {SIGTERM, SIGINT, SIGUSR2};
 constexpr std::string_view kSignalsHelp = R"(Signals:
@@ -169,11 +95,124 @@ void KeepFreedMemory() {
   std::_Exit(left.ok() ? 0 : 1);
 }
 
+// Waits for the coordinator when a reboot took the key. Cancelled when a signal came meanwhile.
+absl::StatusOr<SecretKey> OwnKey(const NodeConfig& config, const NodeKeyOptions& options,
+                                 Environment& environment,
+                                 const std::shared_ptr<grpc::ChannelCredentials>& credentials, Clock& clock,
+                                 Random& random, const ServiceManager& manager, const sigset_t& signals) {
+  const auto stopped_within = [&](absl::Duration wait) {
+    (void)manager.Send(
+        "EXTEND_TIMEOUT_USEC=30000000\nSTATUS=waiting for the coordinator to open the node key");
+    return WaitForSignal(signals, wait) != 0;
+  };
+  absl::StatusOr<SecretKey> key =
+      ObtainNodeKey(options, environment, credentials, clock, random, stopped_within);
+  if (!key.ok()) return key;
+  if (const absl::Status kept = KeepFileOffSwap(config.node_key); !kept.ok())
+    spdlog::warn("{}", kept.ToString());
+  return key;
+}
+
+// Errors: FailedPrecondition and InvalidArgument when it is not our archive that speaks.
+absl::Status TakeWelcome(const v1::Welcome& welcome, const SecretKey& node_key, const Clock& clock,
+                         EnrolmentCache& cache, SealedNodeKeyFile& sealed_key) {
+  const absl::Status updated = cache.Update(welcome);
+  if (absl::IsFailedPrecondition(updated) || absl::IsInvalidArgument(updated)) return updated;
+  if (!updated.ok()) spdlog::error("what the coordinator told is not stored: {}", updated.ToString());
+  const auto intake = cache.For(UtcDay(clock.Utc()));
+  const absl::Status sealed = intake.ok() ? sealed_key.Renew(node_key, *intake) : intake.status();
+  if (!sealed.ok())
+    spdlog::error("after a reboot the spool would stay closed, the node key is not sealed: {}",
+                  sealed.ToString());
+  return absl::OkStatus();
+}
+
+// With the calls ended that an earlier process left without a session to go on in.
+absl::StatusOr<std::unique_ptr<SessionJournal>> OpenJournal(const std::string& directory,
+                                                            Environment& environment, SecretKey node_key,
+                                                            Random& random, Spool& spool,
+                                                            NodeMetrics& metrics) {
+  TURRET_ASSIGN_OR_RETURN(auto journal,
+                          SessionJournal::Open(environment, directory, std::move(node_key), random));
+  if (journal->files_unopened() > 0) {
+    spdlog::critical(
+        "the session journal does not open under this node key: it is kept aside, its calls end");
+    metrics.BrokenInvariant("session_journal_opens");
+  }
+  TURRET_ASSIGN_OR_RETURN(const int lost_calls, EndLostCalls(spool, *journal, random));
+  if (lost_calls > 0)
+    spdlog::warn("{} calls had no end in the spool: they end where their evidence ends", lost_calls);
+  return journal;
+}
+
+absl::StatusOr<std::unique_ptr<Receiver>> OpenReceiver(const NodeConfig& config,
+                                                       const SessionJournal& journal, const Clock& clock,
+                                                       KeptSockets& kept, Spool& spool,
+                                                       NodeMetrics& metrics) {
+  ReceiverOptions options;
+  options.kept = &kept;
+  options.bind_address = config.rtp_address;
+  options.port_min = config.rtp_port_min;
+  options.port_max = config.rtp_port_max;
+  if (const auto ephemeral = ReadEphemeralPorts())
+    if (const std::string warning =
+            WarnOfEphemeralPorts({config.rtp_port_min, config.rtp_port_max}, *ephemeral);
+        !warning.empty())
+      spdlog::warn(warning);
+  TURRET_ASSIGN_OR_RETURN(auto receiver, Receiver::Create(options, spool, metrics));
+  const absl::Time now = clock.Utc();
+  for (const auto& [port, freed_utc_ns] : journal.Freed(absl::ToUnixNanos(now)))
+    receiver->Rest(port, now - absl::FromUnixNanos(freed_utc_ns));
+  return receiver;
+}
+
+// A node that knows its archive starts at once; a new one gives the coordinator a moment. False: a signal
+// came.
+bool WaitForFirstWelcome(const EnrolmentCache& cache, const NodeConfig& config, const sigset_t& signals) {
+  for (absl::Duration waited; !cache.ready() && waited < kFirstWelcomeTimeout;
+       waited += absl::Milliseconds(50))
+    if (WaitForSignal(signals, absl::Milliseconds(50)) != 0) return false;
+  if (!cache.ready())
+    spdlog::warn(
+        "coordinator {} does not answer, and its keys are not known: calls are refused until it does",
+        config.coordinator);
+  return true;
+}
+
+absl::Status SayReady(const NodeConfig& config, const SipServer& sip, const NodeMetrics& metrics, NodeId node,
+                      const ServiceManager& manager, Environment& environment) {
+  if (!config.ready_file.empty())
+    TURRET_RETURN_IF_ERROR(environment.WriteAtomically(
+        config.ready_file,
+        AsBytes(fmt::format("{{\"sip_port\": {}, \"sip_tcp_port\": {}, \"metrics_port\": {}}}\n",
+                            sip.udp_port() != 0 ? sip.udp_port() : sip.tcp_port(), sip.tcp_port(),
+                            metrics.port()))));
+  if (const absl::Status told = manager.Send("READY=1"); !told.ok()) spdlog::warn("{}", told.ToString());
+  spdlog::info("ready: SIP on UDP port {} and TCP port {}, metrics on port {}, node {}", sip.udp_port(),
+               sip.tcp_port(), metrics.port(), node.ToHex());
+  return absl::OkStatus();
+}
+
+int ServeUntilSignal(const SipServer& sip, const EnrolmentCache& cache, Presence& presence,
+                     Housekeeper& housekeeper, const sigset_t& signals) {
+  uint64_t listening_under = 0;
+  int signal = 0;
+  for (; signal == 0; signal = WaitForSignal(signals, housekeeper.Wait())) {
+    if (const auto enrolment = cache.enrolment(); cache.ready() && enrolment->version() != listening_under) {
+      listening_under = enrolment->version();
+      housekeeper.Append(presence.SetEnrolment(listening_under, housekeeper.Counts(sip.sessions())));
+    }
+    housekeeper.Tick(sip.sessions());
+  }
+  return signal;
+}
+
 absl::Status Run(const NodeConfig& config, const sigset_t& signals, std::vector<NamedDescriptor> passed) {
   PosixEnvironment environment;
   SystemClock clock;
   SystemRandom random;
   NodeMetrics metrics;
+  const auto state = [&](std::string_view name) { return JoinPath(config.state_directory, name); };
 
   TURRET_RETURN_IF_ERROR(environment.CreateDirectories(config.state_directory));
   TURRET_ASSIGN_OR_RETURN(const NodeId node, LoadOrMakeNodeId(environment, config.state_directory, random));
@@ -181,90 +220,42 @@ absl::Status Run(const NodeConfig& config, const sigset_t& signals, std::vector<
   TURRET_ASSIGN_OR_RETURN(const auto credentials, MakeChannelCredentials(config.tls));
   TURRET_ASSIGN_OR_RETURN(const std::string common_name, OwnCommonName(config.tls));
   const ServiceManager manager = ServiceManager::FromEnvironment();
-  const NodeKeyOptions key_options{config.node_key, JoinPath(config.state_directory, "node-key.sealed"),
-                                   config.coordinator, node, common_name};
-  const auto stopped_within = [&](absl::Duration wait) {
-    (void)manager.Send(
-        "EXTEND_TIMEOUT_USEC=30000000\nSTATUS=waiting for the coordinator to open the node key");
-    return WaitForSignal(signals, wait) != 0;
-  };
+  const NodeKeyOptions key_options{config.node_key, state("node-key.sealed"), config.coordinator, node,
+                                   common_name};
   absl::StatusOr<SecretKey> obtained =
-      ObtainNodeKey(key_options, environment, credentials, clock, random, stopped_within);
+      OwnKey(config, key_options, environment, credentials, clock, random, manager, signals);
   if (absl::IsCancelled(obtained.status())) return absl::OkStatus();
   TURRET_ASSIGN_OR_RETURN(const SecretKey node_key, std::move(obtained));
   SealedNodeKeyFile sealed_key(key_options, environment, random);
-  if (const absl::Status kept = KeepFileOffSwap(config.node_key); !kept.ok())
-    spdlog::warn("{}", kept.ToString());
-  TURRET_ASSIGN_OR_RETURN(
-      const auto cache,
-      EnrolmentCache::Open(environment, JoinPath(config.state_directory, "enrolment.sealed"),
-                           node_key.Clone(), random));
+  TURRET_ASSIGN_OR_RETURN(const auto cache, EnrolmentCache::Open(environment, state("enrolment.sealed"),
+                                                                 node_key.Clone(), random));
 
   TURRET_ASSIGN_OR_RETURN(
       const auto replicator,
-      Replicator::Create(
-          {.coordinator_address = config.coordinator, .node = node, .run = run}, credentials, metrics, clock,
-          [&](const v1::Welcome& welcome) {
-            const absl::Status updated = cache->Update(welcome);
-            if (absl::IsFailedPrecondition(updated) || absl::IsInvalidArgument(updated)) return updated;
-            if (!updated.ok())
-              spdlog::error("what the coordinator told is not stored: {}", updated.ToString());
-            const auto intake = cache->For(UtcDay(clock.Utc()));
-            const absl::Status sealed = intake.ok() ? sealed_key.Renew(node_key, *intake) : intake.status();
-            if (!sealed.ok())
-              spdlog::error("after a reboot the spool would stay closed, the node key is not sealed: {}",
-                            sealed.ToString());
-            return absl::OkStatus();
-          }));
+      Replicator::Create({.coordinator_address = config.coordinator, .node = node, .run = run}, credentials,
+                         metrics, clock, [&](const v1::Welcome& welcome) {
+                           return TakeWelcome(welcome, node_key, clock, *cache, sealed_key);
+                         }));
   SpoolOptions spool_options;
   spool_options.directory = config.spool_directory;
   spool_options.bytes_max = config.spool_bytes_max;
   TURRET_ASSIGN_OR_RETURN(const auto spool,
                           Spool::Open(spool_options, environment, node_key.Clone(), clock, random));
-  TURRET_ASSIGN_OR_RETURN(const auto journal,
-                          SessionJournal::Open(environment, JoinPath(config.state_directory, "sessions"),
-                                               node_key.Clone(), random));
-  if (journal->files_unopened() > 0) {
-    spdlog::critical(
-        "the session journal does not open under this node key: it is kept aside, its calls end");
-    metrics.BrokenInvariant("session_journal_opens");
-  }
-  TURRET_ASSIGN_OR_RETURN(const int lost_calls, EndLostCalls(*spool, *journal, random));
-  if (lost_calls > 0)
-    spdlog::warn("{} calls had no end in the spool: they end where their evidence ends", lost_calls);
+  TURRET_ASSIGN_OR_RETURN(const auto journal, OpenJournal(state("sessions"), environment, node_key.Clone(),
+                                                          random, *spool, metrics));
   spool->Start();
 
   KeptSockets kept(manager, std::move(passed));
-  ReceiverOptions receiver_options;
-  receiver_options.kept = &kept;
-  receiver_options.bind_address = config.rtp_address;
-  receiver_options.port_min = config.rtp_port_min;
-  receiver_options.port_max = config.rtp_port_max;
-  if (const auto ephemeral = ReadEphemeralPorts())
-    if (const std::string warning =
-            WarnOfEphemeralPorts({config.rtp_port_min, config.rtp_port_max}, *ephemeral);
-        !warning.empty())
-      spdlog::warn(warning);
-  TURRET_ASSIGN_OR_RETURN(const auto receiver, Receiver::Create(receiver_options, *spool, metrics));
-  const absl::Time now = clock.Utc();
-  for (const auto& [port, freed_utc_ns] : journal->Freed(absl::ToUnixNanos(now)))
-    receiver->Rest(port, now - absl::FromUnixNanos(freed_utc_ns));
+  TURRET_ASSIGN_OR_RETURN(const auto receiver, OpenReceiver(config, *journal, clock, kept, *spool, metrics));
   TURRET_ASSIGN_OR_RETURN(const auto pipeline,
                           Pipeline::Create({.workers = config.workers, .node = node}, *spool, *cache,
                                            *replicator, metrics, clock, random));
   Presence presence(node, run, clock, random);
-  Housekeeper housekeeper(config, clock, *spool, *pipeline, *replicator, presence, metrics);
+  Housekeeper housekeeper(config, clock, *spool, *journal, *pipeline, *replicator, presence, metrics);
 
   TURRET_RETURN_IF_ERROR(metrics.Serve(config.metrics));
   replicator->Start();
-  // A node that knows its archive starts at once; a new one gives the coordinator a moment.
-  for (absl::Duration waited; !cache->ready() && waited < kFirstWelcomeTimeout;
-       waited += absl::Milliseconds(50))
-    if (WaitForSignal(signals, absl::Milliseconds(50)) != 0) return absl::OkStatus();
-  if (!cache->ready())
-    spdlog::warn(
-        "coordinator {} does not answer, and its keys are not known: calls are refused until it does",
-        config.coordinator);
+  if (!WaitForFirstWelcome(*cache, config, signals)) return absl::OkStatus();
   const SessionParts parts{
       *spool, *receiver, presence, *cache, metrics, clock, random, node, config.rtp_advertised};
   TURRET_ASSIGN_OR_RETURN(const auto sip,
@@ -276,26 +267,9 @@ absl::Status Run(const NodeConfig& config, const sigset_t& signals, std::vector<
   if (const absl::Status committed = spool->Commit(); !committed.ok())
     spdlog::error("spool: {}", committed.ToString());
   pipeline->Start();  // Behind the calls: what an earlier process left must not hold them up.
-  if (!config.ready_file.empty())
-    TURRET_RETURN_IF_ERROR(environment.WriteAtomically(
-        config.ready_file,
-        AsBytes(fmt::format("{{\"sip_port\": {}, \"sip_tcp_port\": {}, \"metrics_port\": {}}}\n",
-                            sip->udp_port() != 0 ? sip->udp_port() : sip->tcp_port(), sip->tcp_port(),
-                            metrics.port()))));
-  if (const absl::Status told = manager.Send("READY=1"); !told.ok()) spdlog::warn("{}", told.ToString());
-  spdlog::info("ready: SIP on UDP port {} and TCP port {}, metrics on port {}, node {}", sip->udp_port(),
-               sip->tcp_port(), metrics.port(), node.ToHex());
+  TURRET_RETURN_IF_ERROR(SayReady(config, *sip, metrics, node, manager, environment));
 
-  uint64_t listening_under = 0;
-  int signal = 0;
-  for (; signal == 0; signal = WaitForSignal(signals, housekeeper.Wait())) {
-    if (const auto enrolment = cache->enrolment();
-        cache->ready() && enrolment->version() != listening_under) {
-      listening_under = enrolment->version();
-      housekeeper.Append(presence.SetEnrolment(listening_under, housekeeper.Counts(sip->sessions())));
-    }
-    housekeeper.Tick(sip->sessions());
-  }
+  const int signal = ServeUntilSignal(*sip, *cache, presence, housekeeper, signals);
   if (signal == SIGUSR2) Leave(*sip, *receiver, *spool, presence, housekeeper, kept, signals);
 
   spdlog::info("stopping: {} calls end here", sip->sessions());

@@ -1,6 +1,7 @@
 #include "node/session/session_journal.h"
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <optional>
 
@@ -43,6 +44,7 @@ struct SessionJournal::State {
   const SecretKey key;
   Random& random;
   uint64_t unopened = 0;
+  std::atomic<uint64_t> commits_failed = 0;
 
   absl::Mutex commit_mutex;                                         // Taken before `mutex`.
   std::optional<JournalWriter> file ABSL_GUARDED_BY(commit_mutex);  // None: the next commit writes all.
@@ -86,6 +88,8 @@ absl::Status SessionJournal::State::Rewrite() {
     file.emplace(*std::move(next));
     snapshot_bytes = file->size_bytes();
     RemoveOld();
+  } else {
+    ++commits_failed;
   }
   old_files.push_back(JournalPath(directory, generation));
   return written;
@@ -203,13 +207,18 @@ absl::Status SessionJournal::Commit() {
     changes.swap(state.pending);
   }
   if (changes.empty()) return absl::OkStatus();
-  if (!state.AppendTo(*state.file, changes).ok()) return state.Rewrite();
+  if (!state.AppendTo(*state.file, changes).ok()) {
+    ++state.commits_failed;
+    return state.Rewrite();
+  }
   const uint64_t limit = std::max(kFileBytesMin, kFileGrowthMax * state.snapshot_bytes);
   if (state.file->size_bytes() > limit) state.Rewrite().IgnoreError();  // The next commit tries again.
   return absl::OkStatus();
 }
 
 uint64_t SessionJournal::files_unopened() const { return state_->unopened; }
+
+uint64_t SessionJournal::commits_failed() const { return state_->commits_failed; }
 
 uint64_t SessionJournal::size_bytes() const {
   absl::MutexLock lock(&state_->commit_mutex);

@@ -49,6 +49,7 @@ class SessionJournal {
   [[nodiscard]] absl::Status Commit();
 
   uint64_t files_unopened() const;  // By Open.
+  uint64_t commits_failed() const;  // By the disk; also where a new file made it good at once.
   uint64_t size_bytes() const;      // Of the present file; 0: it is broken.
   ~SessionJournal();
 

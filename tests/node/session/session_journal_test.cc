@@ -207,10 +207,22 @@ TEST_F(SessionJournalTest, ABrokenDiskIsToldAndWhatWaitedIsWrittenWhenItIsMended
   EXPECT_FALSE(journal->Commit().ok());
   EXPECT_FALSE(journal->Commit().ok());
   EXPECT_EQ(journal->size_bytes(), 0u);
+  EXPECT_GE(journal->commits_failed(), 2u);
   environment_.Repair();
   ASSERT_TRUE(journal->Commit().ok());
   environment_.PowerCut(random_);
   EXPECT_EQ(ContentOf(*Open()), (Content{{first.ToProto(), 1}, {second.ToProto(), 1}}));
+}
+
+TEST_F(SessionJournalTest, AFailureThatANewFileMakesGoodIsCountedAllTheSame) {
+  const auto journal = Open();
+  journal->Put(Dialog(NewCall(), 1));
+  ASSERT_TRUE(journal->Commit().ok());
+  EXPECT_EQ(journal->commits_failed(), 0u);
+  environment_.FailNth(Operation::kSync, 1);
+  journal->Put(Dialog(NewCall(), 2));
+  ASSERT_TRUE(journal->Commit().ok());
+  EXPECT_EQ(journal->commits_failed(), 1u);
 }
 
 // The rule that matters: what a Commit said OK to is there after any failure and any power cut; nothing is
