@@ -25,6 +25,13 @@ absl::Status RecordSearch(Archive& archive, const Peer& peer, const v1::FindCall
 
 absl::Status Written(bool ok) { return ok ? absl::OkStatus() : absl::CancelledError("the client went away"); }
 
+template <class Reply>
+grpc::Status Answer(absl::StatusOr<Reply> made, Reply* reply) {
+  if (!made.ok()) return ToGrpc(made.status());
+  *reply = *std::move(made);
+  return grpc::Status::OK;
+}
+
 }  // namespace
 
 AccessService::AccessService(Archive& archive, AccessRefusals& refusals, CoordinatorMetrics& metrics,
@@ -60,10 +67,7 @@ grpc::Status AccessService::Coverage(grpc::ServerContext* context, const v1::Cov
                                      v1::CoverageReport* report) {
   const absl::StatusOr<Peer> peer = Authorise(*context, "Coverage", Right::kOversee, refusals_);
   if (!peer.ok()) return ToGrpc(peer.status());
-  absl::StatusOr<v1::CoverageReport> made =
-      coordinator::Coverage(archive_.index(), *request, archive_.clock().Utc());
-  if (made.ok()) *report = *std::move(made);
-  return ToGrpc(made.status());
+  return Answer(coordinator::Coverage(archive_.index(), *request, archive_.clock().Utc()), report);
 }
 
 grpc::Status AccessService::GetTreeHead(grpc::ServerContext* context, const v1::TreeHeadRequest*,
@@ -104,8 +108,7 @@ grpc::Status AccessService::CheckIndex(grpc::ServerContext* context, const v1::C
   std::filesystem::remove_all(scratch_, ignored);
   absl::StatusOr<v1::CheckIndexReport> made = archive_.CheckIndex(scratch_);
   std::filesystem::remove_all(scratch_, ignored);
-  if (made.ok()) *report = *std::move(made);
-  return ToGrpc(made.status());
+  return Answer(std::move(made), report);
 }
 
 }  // namespace turret::coordinator

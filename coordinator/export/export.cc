@@ -78,6 +78,7 @@ absl::StatusOr<ExportSigner> OpenSigner(Archive& archive) {
 
 absl::Status WriteTables(const std::vector<ExportedCall>& calls, BagWriter& bag) {
   std::vector<v1::CallSummary> summaries;
+  summaries.reserve(calls.size());
   for (const ExportedCall& call : calls) summaries.push_back(call.summary);
   TURRET_RETURN_IF_ERROR(bag.File("data/calls.csv", AsBytes(CallsCsv(summaries))));
   return bag.File("data/gaps.csv", AsBytes(GapsCsv(summaries)));

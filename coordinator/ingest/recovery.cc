@@ -143,6 +143,7 @@ absl::Status TakeRecovered(const ArchiveParts& parts, std::vector<VolumeStore::E
 absl::Status CoverVolumes(ArchiveParts& parts, std::vector<RecoveredVolume> recovered, EntryWriter& writer) {
   if (recovered.empty()) return absl::OkStatus();
   std::vector<VolumeStore::Extended> volumes;
+  volumes.reserve(recovered.size());
   for (RecoveredVolume& volume : recovered) volumes.push_back(std::move(volume.closing));
   TURRET_ASSIGN_OR_RETURN(const BookSeal seal, SealOfToday(parts, "coverage"));
   TURRET_ASSIGN_OR_RETURN(const std::vector<v1::BookState> books, parts.books->Commit());

@@ -31,6 +31,6 @@
 
 extern "C" {
 #include <sofia-sip/tport_plugins.h>  // Does not say so itself.
-extern su_log_t nta_log[];  // Of the library, in none of its headers.
+extern su_log_t nta_log[];            // Of the library, in none of its headers.
 extern su_log_t tport_log[];
 }

@@ -7,9 +7,9 @@
 
 namespace turret::bench {
 
-/// 1,000 running calls (2,000 streams), the node upgraded and killed under its socket store. Rows: milliseconds
-/// from the new program's start to its first packet, all calls taken up, and until all that waited is durable,
-/// beside the same program with no calls; packets lost of all that were sent.
+/// 1,000 running calls (2,000 streams), the node upgraded and killed under its socket store. Rows:
+/// milliseconds from the new program's start to its first packet, all calls taken up, and until all that
+/// waited is durable, beside the same program with no calls; packets lost of all that were sent.
 std::vector<Row> Restart();
 
 /// 1,000 streams were recorded while the coordinator was away; the node is killed, its spool is not in the

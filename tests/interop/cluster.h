@@ -24,7 +24,7 @@ struct ClusterOptions {
   absl::Duration presence_interval = absl::Seconds(1);
   std::string folder;  // Empty: one of our own, gone with the cluster.
   int node_workers = 1;
-  bool relay = false;  // The node reaches the coordinator through a relay that can be cut.
+  bool relay = false;    // The node reaches the coordinator through a relay that can be cut.
   std::string node_key;  // Empty: in the node's folder.
   // What runs a program, "/bin/strace" …: its own command line follows.
   std::vector<std::string> node_runner, coordinator_runner;

@@ -87,7 +87,8 @@ class ScaleTest : public testing::Test {
     for (uint32_t number = 0; number < sent.packets; ++number) want += crowd_->PayloadOf(index, number);
     const nlohmann::json record = FindCall(*cluster_, sent.sip_call_id);
     ASSERT_TRUE(record.is_object()) << sent.sip_call_id;
-    EXPECT_TRUE(PlayRaw(*cluster_, record, sent.label) == want) << sent.sip_call_id << " stream " << sent.label;
+    EXPECT_TRUE(PlayRaw(*cluster_, record, sent.label) == want)
+        << sent.sip_call_id << " stream " << sent.label;
   }
 
   const uint64_t seed_ = Seed(20261126);

@@ -161,6 +161,8 @@ TEST_F(StoreProgramTest, WhoDoesNotLeaveIsKilledAfter5SecondsAndTheUpgradeGoesOn
   ASSERT_TRUE(WaitForLines("ports", 2)) << Log();
   EXPECT_NE(Log().find("did not leave in time"), std::string::npos);
   EXPECT_EQ(PassedAt(1), "20000");
+  store_.reset();
+  kill(ChildOf(1), SIGKILL);  // It would not hear that the store is gone either.
 }
 
 TEST_F(StoreProgramTest, TheProgramLeavesWhenTheStoreIsKilled) {
