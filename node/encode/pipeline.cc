@@ -43,8 +43,11 @@ class Router final : public RecordVisitor {
     now_utc_ns_ = 0;
     batches_.clear();
     batches_.resize(workers_);
+    for (Batch& batch : batches_) batch.packets.reserve(packets_before_);
     status = block->Visit(*this);
+    packets_before_ = 0;
     for (Batch& batch : batches_) {
+      packets_before_ = std::max(packets_before_, batch.packets.size());
       batch.block = block;
       batch.position = block->position();
       batch.now_utc_ns = now_utc_ns_;
@@ -80,7 +83,7 @@ class Router final : public RecordVisitor {
       const auto at = streams_.find(datagram.stream);
       if (at != streams_.end()) worker = at->second;
     }
-    Add(worker, position, datagram);
+    batches_[worker].packets.push_back({position, newest_utc_ns_, datagram});
   }
   void OnUnitKey(uint64_t position, UnitKeyRecord unit) override {
     const size_t worker = WorkerOf(unit.call.ToProto());
@@ -101,7 +104,8 @@ class Router final : public RecordVisitor {
     newest_utc_ns_ = std::max(newest_utc_ns_, utc_ns);
   }
   void Add(size_t worker, uint64_t position, decltype(Batch::Record::what) what) {
-    batches_[worker].records.push_back({position, newest_utc_ns_, std::move(what)});
+    Batch& batch = batches_[worker];
+    batch.records.push_back({position, newest_utc_ns_, batch.packets.size(), std::move(what)});
   }
   size_t WorkerOf(const std::string& call_id) const { return absl::Hash<std::string>()(call_id) % workers_; }
   void Learn(const v1::Fact& fact, size_t worker) {
@@ -118,6 +122,7 @@ class Router final : public RecordVisitor {
 
   const size_t workers_;
   std::vector<Batch> batches_;
+  size_t packets_before_ = 0;  // Of a worker, in the last block: the next one is much like it.
   int64_t now_utc_ns_ = 0;
   int64_t newest_utc_ns_ = 0;
   absl::flat_hash_map<StreamId, size_t> streams_;

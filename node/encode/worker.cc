@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "storage/base/kill_point.h"
 
@@ -82,32 +83,63 @@ std::optional<Batch> Worker::Take() {
 
 void Worker::Process(Batch& batch) {
   for (ResumedCall& resumed : batch.resumed) Resume(std::move(resumed));
+  const std::span<const Batch::Packet> packets(batch.packets);
+  size_t done = 0;
   for (Batch::Record& record : batch.records) {
+    OnPackets(packets.subspan(done, record.packets_before - done));
+    done = record.packets_before;
     if (sink_stopped_) return;
     newest_utc_ns_ = record.newest_utc_ns;
-    if (const auto* datagram = std::get_if<Datagram>(&record.what)) {
-      OnDatagram(record.position, *datagram);
-    } else if (auto* unit = std::get_if<UnitKeyRecord>(&record.what)) {
-      if (CallRecorder* const call = CallOf(record.position, unit->call))
-        call->OnUnitKey(record.position, std::move(*unit));
-    } else if (std::holds_alternative<RunStarted>(record.what)) {
-      for (auto& [id, call] : calls_) call.OnRunStarted(record.position, newest_utc_ns_);
-    } else {
-      OnFact(record.position, std::get<v1::Fact>(std::move(record.what)));
-    }
+    OnRecord(record);
   }
+  OnPackets(packets.subspan(done));
+  if (sink_stopped_) return;
   if (batch.block) read_position_ = batch.block->end_position();
   newest_utc_ns_ = std::max(newest_utc_ns_, batch.newest_utc_ns);
   for (auto& [id, call] : calls_)
     if (!sink_stopped_) call.OnTime(batch.now_utc_ns, read_position_);
 }
 
-void Worker::OnDatagram(uint64_t position, const Datagram& datagram) {
-  const auto stream = streams_.find(datagram.stream);
-  if (stream != streams_.end()) return stream->second.second->OnDatagram(position, datagram);
-  if (position < common_.acknowledged) return;  // Of a call that is done with.
-  ++tally_.received;
-  tally_.Drop(Discard::kNoStream);
+// Stream by stream, each in its order: what a recorder needs is fetched into the cache once for all of its
+// packets. What one stream makes of them does not depend on the others.
+void Worker::OnPackets(std::span<const Batch::Packet> packets) {
+  next_of_.assign(packets.size(), kNoPacket);
+  row_.clear();
+  for (uint32_t i = 0; i < packets.size(); ++i) {
+    const auto found = streams_.find(packets[i].datagram.stream);
+    if (found == streams_.end()) {
+      if (packets[i].position < common_.acknowledged) continue;  // Of a call that is done with.
+      ++tally_.received;
+      tally_.Drop(Discard::kNoStream);
+      continue;
+    }
+    StreamEntry& stream = found->second;
+    if (stream.first == kNoPacket) {
+      stream.first = i;
+      row_.push_back(&stream);
+    } else {
+      next_of_[stream.last] = i;
+    }
+    stream.last = i;
+  }
+  for (StreamEntry* const stream : row_) {
+    for (uint32_t i = std::exchange(stream->first, kNoPacket); i != kNoPacket && !sink_stopped_;
+         i = next_of_[i]) {
+      newest_utc_ns_ = packets[i].newest_utc_ns;
+      stream->recorder->OnDatagram(packets[i].position, packets[i].datagram);
+    }
+  }
+}
+
+void Worker::OnRecord(Batch::Record& record) {
+  if (auto* unit = std::get_if<UnitKeyRecord>(&record.what)) {
+    if (CallRecorder* const call = CallOf(record.position, unit->call))
+      call->OnUnitKey(record.position, std::move(*unit));
+  } else if (std::holds_alternative<RunStarted>(record.what)) {
+    for (auto& [id, call] : calls_) call.OnRunStarted(record.position, newest_utc_ns_);
+  } else {
+    OnFact(record.position, std::get<v1::Fact>(std::move(record.what)));
+  }
 }
 
 void Worker::OnFact(uint64_t position, v1::Fact fact) {
@@ -121,9 +153,9 @@ void Worker::OnFact(uint64_t position, v1::Fact fact) {
   CallRecorder& call = *found;
   const std::string stream_id = fact.stream_opened().stream_id();
   if (StreamRecorder* const stream = call.OnFact(position, std::move(fact)))
-    streams_.insert_or_assign(*StreamId::FromProto(stream_id), std::pair(*call_id, stream));
+    streams_.insert_or_assign(*StreamId::FromProto(stream_id), StreamEntry{*call_id, stream});
   if (!call.ended()) return;
-  absl::erase_if(streams_, [&](const auto& entry) { return entry.second.first == *call_id; });
+  absl::erase_if(streams_, [&](const auto& entry) { return entry.second.call == *call_id; });
   calls_.erase(*call_id);
 }
 
@@ -141,7 +173,7 @@ void Worker::Resume(ResumedCall resumed) {
   CallRecorder& call = calls_.try_emplace(*id, *id, parts_).first->second;
   call.Resume(std::move(resumed));
   for (const auto& [stream_id, stream] : call.streams())
-    streams_.insert_or_assign(stream_id, std::pair(*id, stream.get()));
+    streams_.insert_or_assign(stream_id, StreamEntry{*id, stream.get()});
 }
 
 void Worker::Emit(decltype(Item::what) what, uint64_t position, int64_t made_utc_ns) {

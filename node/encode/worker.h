@@ -4,9 +4,11 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <thread>
 #include <variant>
 #include <vector>
@@ -26,16 +28,23 @@ struct RunStarted {};
 
 /// What one worker gets of a block, in order. The datagrams' bytes lie in `block`.
 struct Batch {
-  struct Record {
+  struct Packet {
     uint64_t position;
     int64_t newest_utc_ns;  // Of all records up to this one, whosever they are.
-    std::variant<Datagram, UnitKeyRecord, v1::Fact, RunStarted> what;
+    Datagram datagram;
+  };
+  struct Record {
+    uint64_t position;
+    int64_t newest_utc_ns;
+    size_t packets_before;  // Of this batch.
+    std::variant<UnitKeyRecord, v1::Fact, RunStarted> what;
   };
   std::shared_ptr<const Block> block;  // Null pointer: only time passes.
   uint64_t position = 0;               // Of the block.
   int64_t now_utc_ns = 0;              // Latest arrival or fact in it.
   int64_t newest_utc_ns = 0;           // And in all blocks up to it; 0: as before.
-  std::vector<Record> records;
+  std::vector<Packet> packets;
+  std::vector<Record> records;       // All but the packets.
   std::vector<ResumedCall> resumed;  // As an earlier process remembered them; before any block.
 };
 
@@ -71,7 +80,8 @@ class Worker final : private ItemOutput {
   void Run();
   std::optional<Batch> Take();
   void Process(Batch& batch);
-  void OnDatagram(uint64_t position, const Datagram& datagram);
+  void OnPackets(std::span<const Batch::Packet> packets);
+  void OnRecord(Batch::Record& record);
   void OnFact(uint64_t position, v1::Fact fact);
   CallRecorder* CallOf(uint64_t position, const CallId& call);
   void Resume(ResumedCall resumed);
@@ -89,7 +99,16 @@ class Worker final : private ItemOutput {
   ResumePoints points_;
   const RecorderParts parts_;
   std::map<CallId, CallRecorder> calls_;
-  absl::flat_hash_map<StreamId, std::pair<CallId, StreamRecorder*>> streams_;
+  struct StreamEntry {
+    CallId call;
+    StreamRecorder* recorder;
+    uint32_t first = kNoPacket;  // Of its packets in the row that is worked on.
+    uint32_t last = kNoPacket;
+  };
+  static constexpr uint32_t kNoPacket = std::numeric_limits<uint32_t>::max();
+  absl::flat_hash_map<StreamId, StreamEntry> streams_;
+  std::vector<StreamEntry*> row_;  // Streams that have packets in it.
+  std::vector<uint32_t> next_of_;  // The next packet of the same stream.
   int64_t absent_told_ = 0;
   bool sink_stopped_ = false;
 
