@@ -8,6 +8,7 @@
 namespace turret::node {
 namespace {
 
+constexpr size_t kPacketsExpected = kSegmentSecondsExact * 1000 / 20;  // RFC 3551 4.2: 20 ms is the default.
 constexpr std::string_view kDerivationInfo = "turret segment randomness v1";
 
 // Repeats itself for the same segment and for no other: HMAC in counter mode.
@@ -100,7 +101,7 @@ void SegmentWriter::Add(const OrderedPacket& packet, const Placed& placed, const
                    .payload_digest = pairing_.Of(packet.payload),
                    .marker = packet.marker,
                    .while_paused = while_paused});
-  payload_hash_->Update(packet.payload);
+  if (payload_hash_) payload_hash_->Update(packet.payload);
   payload_bytes_ += packet.payload.size();
   position_oldest_ = std::min(position_oldest_, packet.position);
   arrival_newest_ = std::max(arrival_newest_, packet.arrival_utc_ns);
@@ -124,6 +125,8 @@ void SegmentWriter::Begin(const OrderedPacket& packet, bool as_opus, const Paylo
   map_ = map;
   first_timestamp_ = packet.timestamp;
   payload_opening_ = DeriveSeed(derivation_key_, "payload opening", names_, {});
+  payload_hash_.reset();
+  if (!as_opus) return media_bytes_.reserve(packet.payload.size() * kPacketsExpected);
   payload_hash_.emplace();
   payload_hash_->Update(payload_opening_);
 }
@@ -233,7 +236,8 @@ v1::SegmentBody SegmentWriter::MakeBody() const {
     body.set_pre_skip_samples(opus_->pre_skip_samples());
   }
   body.set_payload_opening(ToString(payload_opening_));
-  body.set_payload_digest(ToString(payload_hash_->Peek()));
+  body.set_payload_digest(
+      ToString(payload_hash_ ? payload_hash_->Peek() : Sha256({payload_opening_, media_bytes_})));
   body.set_anchor_timestamp(map_.anchor_timestamp);
   body.set_anchor_utc_ns(map_.anchor_utc_ns);
   body.set_drift_ppb(map_.drift_ppb);

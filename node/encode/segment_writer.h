@@ -121,7 +121,7 @@ class SegmentWriter {
   Buffer media_bytes_;  // Payloads or frames.
   size_t payload_bytes_ = 0;
   Digest payload_opening_{};
-  std::optional<Sha256Stream> payload_hash_;
+  std::optional<Sha256Stream> payload_hash_;  // Absent where the payloads stand in media_bytes_.
   uint64_t position_oldest_ = kNone;
   std::optional<v1::OpusRunState> opus_at_cut_;  // Absent: no run went on over it.
   std::vector<v1::OpenPacket> open_;             // Packets of the open segment, the first few.
