@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "coordinator/ingest/access_entry.h"
 #include "coordinator/ingest/replication_connection.h"
 #include "fmt/format.h"
 #include "proto/rpc/status_codes.h"
@@ -75,6 +76,11 @@ grpc::Status ReplicationService::TryOpenNodeKey(const grpc::CallbackServerContex
   const absl::StatusOr<SecretKey> intake = archive_.key_tree().IntakePrivate(request.intake_key_id());
   const absl::StatusOr<SecretKey> key = intake.ok() ? turret::OpenNodeKey(request, *intake) : intake.status();
   if (!key.ok()) return ToGrpc(key.status());
+  v1::Accessed accessed;
+  accessed.set_detail(ToHex(AsBytes(request.node_id())));
+  const auto recorded = RecordAccess(archive_, v1::Accessed::NODE_KEY_OPENED, peer->common_name,
+                                     peer->certificate_digest, std::move(accessed));
+  if (!recorded.ok()) return ToGrpc(recorded.status());
   response.set_key(ToString(key->bytes()));
   spdlog::warn("node {} lost its key, in a reboot: opened for it", peer->common_name);
   return grpc::Status::OK;

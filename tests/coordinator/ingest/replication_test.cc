@@ -138,7 +138,11 @@ TEST_F(ReplicationTest, ANodeKeyIsOpenedForTheNodeAloneThatSealedIt) {
   sealed.set_intake_key_id("0123456789abcdef");
   EXPECT_EQ(ask("node-1", sealed, none), grpc::StatusCode::NOT_FOUND);
   EXPECT_EQ(none.key(), "");
-  EXPECT_EQ(Bodies(v1::RESTRICTED).size(), 2u);
+  const auto bodies = Bodies(v1::RESTRICTED);
+  ASSERT_EQ(bodies.size(), 3u);
+  EXPECT_EQ(bodies[0].accessed().action(), v1::Accessed::NODE_KEY_OPENED);
+  EXPECT_EQ(bodies[0].accessed().who(), "node-1");
+  EXPECT_EQ(bodies[0].accessed().detail(), node.ToHex());
 }
 
 TEST_F(ReplicationTest, OnlyANodeMayReplicateAndARefusalIsInTheLedgerOnce) {
