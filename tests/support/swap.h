@@ -34,6 +34,7 @@ class Unlocked {
  public:
   static absl::StatusOr<std::unique_ptr<Unlocked>> Start(const MemoryGroup& group, const std::string& text);
   ~Unlocked();
+  pid_t pid() const { return pid_; }
 
  private:
   explicit Unlocked(pid_t pid) : pid_(pid) {}
