@@ -116,7 +116,7 @@ absl::StatusOr<SecretKey> OwnKey(const NodeConfig& config, const NodeKeyOptions&
 // Errors: FailedPrecondition and InvalidArgument when it is not our archive that speaks.
 absl::Status TakeWelcome(const v1::Welcome& welcome, const SecretKey& node_key, const Clock& clock,
                          EnrolmentCache& cache, SealedNodeKeyFile& sealed_key) {
-  const absl::Status updated = cache.Update(welcome);
+  absl::Status updated = cache.Update(welcome);
   if (absl::IsFailedPrecondition(updated) || absl::IsInvalidArgument(updated)) return updated;
   if (!updated.ok()) spdlog::error("what the coordinator told is not stored: {}", updated.ToString());
   const auto intake = cache.For(UtcDay(clock.Utc()));

@@ -31,7 +31,7 @@ using Cms = std::unique_ptr<CMS_ContentInfo, Freeing<CMS_ContentInfo_free>>;
 using Time = std::unique_ptr<ASN1_TIME, Freeing<ASN1_TIME_free>>;
 
 constexpr char kUse[] = "export-signing";
-constexpr long kValidDays = 20 * 365;
+constexpr long kValidDays = 20L * 365;
 constexpr int64_t kNanosecondsASecond = 1'000'000'000;
 // An ECDSA P-256 value in DER has 70 to 72 bytes, half of them 71: signing again soon gives one.
 constexpr int kSignatureBytes = 71;
@@ -93,7 +93,7 @@ absl::Status MakeAndStore(KeyTree& keys, const std::string& ledger_id_hex, int64
       PEM_write_bio_PrivateKey(pem.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1)
     return OpenSslError("export certificate");
   std::string text = TextOf(pem.get());
-  const absl::Status stored = keys.StoreBlob(kUse, AsBytes(text));
+  absl::Status stored = keys.StoreBlob(kUse, AsBytes(text));
   Wipe(text);
   return stored;
 }

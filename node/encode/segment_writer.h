@@ -30,7 +30,7 @@ namespace turret::node {
 
 inline constexpr int64_t kSegmentSecondsOpus = 10;
 inline constexpr int64_t kSegmentSecondsExact = 5;
-inline constexpr size_t kSegmentMediaBytesMax = 512 * 1024;
+inline constexpr size_t kSegmentMediaBytesMax = size_t{512} * 1024;
 inline constexpr size_t kSegmentPacketsMax = 9'000;
 inline constexpr size_t kOpenRememberedMax = 16;  // Packets.
 

@@ -15,7 +15,9 @@
 /// TURRET_ASSIGN_OR_RETURN(auto value, Compute());
 #define TURRET_ASSIGN_OR_RETURN(declaration, expression) \
   TURRET_ASSIGN_OR_RETURN_INNER(TURRET_STATUS_CONCAT(turret_or_, __LINE__), declaration, expression)
+// NOLINTBEGIN(bugprone-macro-parentheses): a declaration takes none.
 #define TURRET_ASSIGN_OR_RETURN_INNER(holder, declaration, expression) \
   auto holder = (expression);                                          \
   if (!holder.ok()) return std::move(holder).status();                 \
   declaration = *std::move(holder)
+// NOLINTEND(bugprone-macro-parentheses)
