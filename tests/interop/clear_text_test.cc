@@ -161,7 +161,7 @@ class ClearImagesTest : public ClearTextTest {
     if (planted_ == nullptr) return;
     const auto swapped = [&] {
       group_->Squeeze();
-      return ReadMemoryOf(planted_->pid()).swapped > 0;
+      return planted_->InSwap();
     };
     ASSERT_TRUE(WaitUntil(swapped, kTimeout));
   }

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -23,6 +25,7 @@ namespace {
 
 constexpr int kSwapMib = 128;  // Fits all that the programs hold, should nothing be locked.
 constexpr size_t kPageBytes = 4096;
+constexpr size_t kUnlockedPages = 64;
 constexpr int kSqueezes = 3;  // Pages are taken at the second look only when they were touched of late.
 
 std::string OwnGroup() {
@@ -62,19 +65,29 @@ absl::StatusOr<std::unique_ptr<Unlocked>> Unlocked::Start(const MemoryGroup& gro
   if (pid == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     group.Take(getpid());
-    const size_t bytes = size_t{64} * kPageBytes;
-    void* const pages = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    for (size_t at = 0; at < bytes; at += kPageBytes)
-      std::memcpy(static_cast<char*>(pages) + at, text.data(), text.size());
-    (void)!write(ready[1], "", 1);
+    void* const pages = mmap(nullptr, kUnlockedPages * kPageBytes, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (size_t page = 0; page < kUnlockedPages; ++page)
+      std::memcpy(static_cast<char*>(pages) + page * kPageBytes, text.data(), text.size());
+    (void)!write(ready[1], &pages, sizeof pages);
     while (true) pause();
   }
   close(ready[1]);
-  char byte = 0;
-  const bool started = pid > 0 && read(ready[0], &byte, 1) == 1;
+  uintptr_t pages = 0;
+  const bool started = pid > 0 && read(ready[0], &pages, sizeof pages) == sizeof pages;
   close(ready[0]);
   if (!started) return absl::ResourceExhaustedError("no process");
-  return std::unique_ptr<Unlocked>(new Unlocked(pid));
+  return std::unique_ptr<Unlocked>(new Unlocked(pid, pages));
+}
+
+bool Unlocked::InSwap() const {
+  constexpr uint64_t kSwapped = uint64_t{1} << 62;  // Linux, Documentation/admin-guide/mm/pagemap.rst.
+  std::array<uint64_t, kUnlockedPages> entries{};
+  const int pagemap = open(fmt::format("/proc/{}/pagemap", pid_).c_str(), O_RDONLY | O_CLOEXEC);
+  const auto at = static_cast<off_t>(pages_ / kPageBytes * sizeof entries[0]);
+  const bool read = pread(pagemap, entries.data(), sizeof entries, at) == sizeof entries;
+  close(pagemap);
+  return read && std::ranges::all_of(entries, [](uint64_t entry) { return (entry & kSwapped) != 0; });
 }
 
 Unlocked::~Unlocked() {

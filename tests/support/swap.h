@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,11 +35,13 @@ class Unlocked {
  public:
   static absl::StatusOr<std::unique_ptr<Unlocked>> Start(const MemoryGroup& group, const std::string& text);
   ~Unlocked();
-  pid_t pid() const { return pid_; }
+  /// Whether all of that memory is in swap (/proc/PID/pagemap).
+  bool InSwap() const;
 
  private:
-  explicit Unlocked(pid_t pid) : pid_(pid) {}
+  Unlocked(pid_t pid, uintptr_t pages) : pid_(pid), pages_(pages) {}
   pid_t pid_;
+  uintptr_t pages_;  // Address in the process.
 };
 
 /// A swap file that is on until Off(), or until the object or this process goes. Not thread-safe.
