@@ -133,7 +133,11 @@ TEST_F(BooksTest, EveryLossIsAGapWithinOnePacketTimeAndTheBooksAddUp) {
   ASSERT_TRUE(silent.established);
   const nlohmann::json report = Coverage(0);
   for (const nlohmann::json& channel : report["channels"]) {
-    const std::vector<Interval> gaps = GapsOf(channel, "no_media");
+    std::vector<Interval> gaps = GapsOf(channel, "no_media");
+    // A busy machine may play another call late: a gap too, and a true one.
+    std::erase_if(gaps, [&](const Interval& gap) {
+      return gap.end < silent.answered_utc_ns || gap.begin > silent.ended_utc_ns;
+    });
     ASSERT_EQ(gaps.size(), 1U);
     EXPECT_LE(std::abs(gaps[0].begin - silent.answered_utc_ns), kSeenLateNs);
     EXPECT_LE(std::abs(gaps[0].end - silent.ended_utc_ns), kSeenLateNs);
