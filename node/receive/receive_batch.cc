@@ -89,6 +89,7 @@ ReceiveBatch::Received ReceiveBatch::ReceiveFrom(int fd, StreamId stream, int64_
   for (int i = 0; i < got; ++i) {
     mmsghdr& message = messages_[first + static_cast<size_t>(i)];
     const Told told = ReadControl(message.msg_hdr);
+    received.bytes += message.msg_len;
     if (told.kernel_drops.has_value()) received.kernel_drops = told.kernel_drops;
     datagrams_.push_back(Datagram{
         .stream = stream,

@@ -26,6 +26,7 @@ class ReceiveBatch {
 
   struct Received {
     size_t datagrams = 0;
+    size_t bytes = 0;
     bool drained = false;                  // Nothing more in the socket now.
     std::optional<uint32_t> kernel_drops;  // The socket's counter since it was made, if the kernel told.
   };

@@ -11,12 +11,14 @@
 #include <map>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "fmt/format.h"
 #include "node/receive/media_socket.h"
+#include "node/receive/port_pair.h"
 #include "node/receive/port_pool.h"
 #include "node/receive/receive_batch.h"
 #include "spdlog/spdlog.h"
@@ -36,28 +38,6 @@ Clock& SystemClockInstance() {
   return clock;
 }
 
-struct Port {
-  Port(MediaSocket opened, StreamId of, bool is_rtcp)
-      : socket(std::move(opened)), stream(of), rtcp(is_rtcp) {}
-  MediaSocket socket;
-  StreamId stream;
-  bool rtcp;
-  uint32_t kernel_drops = 0;
-  uint64_t datagrams = 0;
-};
-
-struct Pair {
-  uint16_t port;
-  bool of_pool;
-  std::unique_ptr<Port> rtp;
-  std::unique_ptr<Port> rtcp;
-};
-
-Pair MakePair(StreamId stream, uint16_t port, MediaSocket rtp, MediaSocket rtcp) {
-  return {port, true, std::make_unique<Port>(std::move(rtp), stream, false),
-          std::make_unique<Port>(std::move(rtcp), stream, true)};
-}
-
 }  // namespace
 
 struct Receiver::State {
@@ -73,9 +53,9 @@ struct Receiver::State {
     if (epoll >= 0) close(epoll);
   }
 
-  absl::StatusOr<Pair> BindPair(StreamId stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
-  absl::StatusOr<Pair> BindPort(StreamId stream, uint16_t port) const;
-  absl::StatusOr<Pair> Adopt(StreamId stream, uint16_t port) const;
+  absl::StatusOr<PortPair> BindPair(StreamId stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  absl::StatusOr<PortPair> BindPort(StreamId stream, uint16_t port) const;
+  absl::StatusOr<PortPair> Adopt(StreamId stream, uint16_t port) const;
   absl::Status Watch(Port& port) const;
   void Run();
   void Round() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
@@ -96,7 +76,7 @@ struct Receiver::State {
 
   mutable absl::Mutex mutex;  // Held for a round, not while waiting for the next one.
   PortPool pool ABSL_GUARDED_BY(mutex);
-  std::map<StreamId, Pair> streams ABSL_GUARDED_BY(mutex);
+  std::map<StreamId, PortPair> streams ABSL_GUARDED_BY(mutex);
   ReceiveBatch batch ABSL_GUARDED_BY(mutex);
   std::vector<epoll_event> events ABSL_GUARDED_BY(mutex);
   bool stopping ABSL_GUARDED_BY(mutex) = false;
@@ -176,7 +156,7 @@ absl::StatusOr<uint16_t> Receiver::Hold(StreamId stream) {
   absl::MutexLock lock(&state_->mutex);
   if (state_->streams.contains(stream))
     return absl::AlreadyExistsError(fmt::format("stream {} has its ports already", stream.ToHex()));
-  TURRET_ASSIGN_OR_RETURN(Pair pair, state_->BindPair(stream));
+  TURRET_ASSIGN_OR_RETURN(PortPair pair, state_->BindPair(stream));
   const uint16_t port = pair.port;
   state_->streams.emplace(stream, std::move(pair));
   return port;
@@ -186,7 +166,7 @@ absl::Status Receiver::Reopen(StreamId stream, uint16_t port) {
   absl::MutexLock lock(&state_->mutex);
   if (state_->streams.contains(stream))
     return absl::AlreadyExistsError(fmt::format("stream {} has its ports already", stream.ToHex()));
-  TURRET_ASSIGN_OR_RETURN(Pair pair, state_->Adopt(stream, port));
+  TURRET_ASSIGN_OR_RETURN(PortPair pair, state_->Adopt(stream, port));
   pair.of_pool = state_->pool.TakeThis(port);
   state_->streams.emplace(stream, std::move(pair));
   return absl::OkStatus();
@@ -231,10 +211,10 @@ uint64_t Receiver::datagrams_dropped() const { return state_->dropped; }
 uint64_t Receiver::rtcp_received() const { return state_->rtcp_received; }
 uint64_t Receiver::kernel_dropped() const { return state_->kernel_dropped; }
 
-absl::StatusOr<Pair> Receiver::State::BindPair(StreamId stream) {
+absl::StatusOr<PortPair> Receiver::State::BindPair(StreamId stream) {
   const absl::Duration now = clock.Elapsed();
   while (const std::optional<uint16_t> port = pool.Take(now)) {
-    absl::StatusOr<Pair> pair = BindPort(stream, *port);
+    absl::StatusOr<PortPair> pair = BindPort(stream, *port);
     if (pair.ok()) return pair;
     pool.Free(*port, now);
     if (!absl::IsAlreadyExists(pair.status())) return pair;
@@ -243,7 +223,7 @@ absl::StatusOr<Pair> Receiver::State::BindPair(StreamId stream) {
       fmt::format("no free media port from {} to {}", options.port_min, options.port_max));
 }
 
-absl::StatusOr<Pair> Receiver::State::BindPort(StreamId stream, uint16_t port) const {
+absl::StatusOr<PortPair> Receiver::State::BindPort(StreamId stream, uint16_t port) const {
   const auto rtcp_port = static_cast<uint16_t>(port + 1);
   TURRET_ASSIGN_OR_RETURN(MediaSocket rtp,
                           MediaSocket::Bind(bind_address, port, options.socket_buffer_bytes));
@@ -253,7 +233,7 @@ absl::StatusOr<Pair> Receiver::State::BindPort(StreamId stream, uint16_t port) c
   return MakePair(stream, port, std::move(rtp), std::move(rtcp));
 }
 
-absl::StatusOr<Pair> Receiver::State::Adopt(StreamId stream, uint16_t port) const {
+absl::StatusOr<PortPair> Receiver::State::Adopt(StreamId stream, uint16_t port) const {
   MediaPair kept = options.kept != nullptr ? options.kept->Take(port) : MediaPair{};
   if (!kept.rtp.valid()) return BindPort(stream, port);
   return MakePair(stream, port, MediaSocket(std::move(kept.rtp)), MediaSocket(std::move(kept.rtcp)));
@@ -302,14 +282,20 @@ void Receiver::State::Round() {
 }
 
 void Receiver::State::Drain(Port& port, size_t datagrams_max, int64_t now_utc_ns) {
-  for (size_t datagrams = 0; datagrams < datagrams_max;) {
+  if (!port.budget.Allows(clock.Elapsed())) return;
+  for (size_t datagrams = 0; datagrams < datagrams_max && !port.budget.spent();) {
     const ReceiveBatch::Received got = batch.ReceiveFrom(port.socket.fd(), port.stream, now_utc_ns);
     datagrams += got.datagrams;
     port.datagrams += got.datagrams;
+    port.budget.Spend(got.bytes);
     CountKernelDrops(port, got.kernel_drops);
     if (batch.full()) Flush();
-    if (got.drained) return;
+    if (got.drained) break;
   }
+  if (!port.budget.spent() || std::exchange(port.flood_told, true)) return;
+  spdlog::warn(
+      "the media port of stream {} is flooded: what comes beyond {} bytes/s is left to the kernel to drop",
+      port.stream.ToHex(), kPortBytesASecond);
 }
 
 // Nothing reads RTCP yet; an unread port would make the kernel answer the source with refusals.

@@ -11,6 +11,7 @@
 #include "fmt/format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "node/receive/byte_budget.h"
 #include "node/receive/ephemeral_ports.h"
 #include "node/receive/media_socket.h"
 #include "node/receive/port_pool.h"
@@ -178,6 +179,31 @@ TEST_F(ReceiverTest, AnyLengthOfDatagramIsKeptWhole) {
   for (const std::string& bytes : sent) sender_.Send(port, bytes);
   ASSERT_TRUE(WaitUntil([&] { return receiver_->datagrams_received() == sent.size(); }));
   EXPECT_EQ(TextsOf(stream), sent);
+}
+
+// The spool is all lines': what floods one port stays in its own socket.
+TEST_F(ReceiverTest, AFloodedPortIsReadNoFasterThanItsBudgetAndTheOthersAreWhole) {
+  Create();
+  const StreamId flooded = StreamId::Make(random_);
+  const StreamId quiet = StreamId::Make(random_);
+  const uint16_t flooded_port = receiver_->Open(flooded).value();
+  const uint16_t quiet_port = receiver_->Open(quiet).value();
+  const std::string big(65'000, 'x');
+  const uint64_t enough = kPortBurstBytes / big.size() + 1;
+  for (uint64_t sent = 1; sent <= enough; ++sent) {
+    sender_.Send(flooded_port, big);
+    ASSERT_TRUE(WaitUntil([&] { return receiver_->datagrams_received() == sent; }));
+  }
+  sender_.Send(flooded_port, "too much");
+  for (uint64_t sent = 1; sent <= 100; ++sent) {  // A round for each at least.
+    sender_.Send(quiet_port, "heard");
+    ASSERT_TRUE(WaitUntil([&] { return receiver_->datagrams_received() == enough + sent; }));
+  }
+  EXPECT_THAT(TextsOf(quiet), SizeIs(100));
+  EXPECT_THAT(TextsOf(flooded), SizeIs(enough));
+  clock_.Advance(absl::Seconds(1));
+  ASSERT_TRUE(WaitUntil([&] { return receiver_->datagrams_received() == enough + 101; }));
+  EXPECT_EQ(TextsOf(flooded).back(), "too much");
 }
 
 TEST_F(ReceiverTest, CloseReadsWhatIsInTheSocketAndNothingComesAfter) {
