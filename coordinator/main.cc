@@ -17,6 +17,7 @@
 #include "spdlog/spdlog.h"
 #include "storage/base/clock.h"
 #include "storage/base/file.h"
+#include "storage/base/process_limits.h"
 #include "storage/base/process_memory.h"
 #include "storage/base/random.h"
 #include "storage/base/secret.h"
@@ -97,6 +98,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "turret-coordinator 0.1.0");
   CLI11_PARSE(app, argc, argv);
 
+  turret::RaiseDescriptorLimit();
   const absl::Status off_disk = turret::KeepMemoryOffDisk();
   umask(077);
   sigset_t signals;

@@ -19,11 +19,13 @@ namespace {
 gpr_timespec ShutdownTime() { return gpr_time_from_seconds(2, GPR_TIMESPAN); }
 
 // Peers that are gone without a word are noticed within seconds; nodes may ping as often.
-void SetKeepAlive(grpc::ServerBuilder& builder) {
+void SetTimeouts(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 10'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  // Whoever never says who he is holds no connection.
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
 }
 
 }  // namespace
@@ -82,7 +84,7 @@ absl::Status Serving::StartServer(Open& open) {
   grpc::ServerBuilder builder;
   builder.AddListeningPort(address_, credentials_, &port);
   builder.SetMaxReceiveMessageSize(kReplicationMessageBytesMax);
-  SetKeepAlive(builder);
+  SetTimeouts(builder);
   builder.RegisterService(&open.replication);
   builder.RegisterService(&open.access);
   open.server = builder.BuildAndStart();

@@ -30,6 +30,7 @@
 #include "spdlog/spdlog.h"
 #include "storage/base/clock.h"
 #include "storage/base/file.h"
+#include "storage/base/process_limits.h"
 #include "storage/base/process_memory.h"
 #include "storage/base/random.h"
 #include "storage/base/secret.h"
@@ -299,7 +300,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   std::vector<turret::node::NamedDescriptor> passed = turret::node::TakePassedDescriptors();
-  turret::node::RaiseDescriptorLimit();
+  turret::RaiseDescriptorLimit();
   turret::node::KeepFreedMemory();
   const absl::Status off_disk = turret::KeepMemoryOffDisk();
   umask(077);

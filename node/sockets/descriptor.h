@@ -1,7 +1,6 @@
 // A file descriptor that is owned.
 #pragma once
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <utility>
@@ -30,13 +29,5 @@ class Descriptor {
  private:
   int fd_ = -1;
 };
-
-/// Two sockets a stream: the soft limit, 1024 by custom, is no limit for us.
-inline void RaiseDescriptorLimit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 }  // namespace turret::node

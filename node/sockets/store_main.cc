@@ -14,6 +14,7 @@
 #include "node/sockets/passed_descriptors.h"
 #include "node/sockets/supervisor.h"
 #include "spdlog/spdlog.h"
+#include "storage/base/process_limits.h"
 
 namespace turret::node {
 namespace {
@@ -82,7 +83,7 @@ int main(int argc, char** argv) {
   sigemptyset(&signals);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&signals, signal);
   sigprocmask(SIG_BLOCK, &signals, nullptr);
-  turret::node::RaiseDescriptorLimit();
+  turret::RaiseDescriptorLimit();
   turret::LogAsJson("turret-socket-store");
   return turret::node::Run(options, argv);
 }

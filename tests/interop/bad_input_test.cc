@@ -1,6 +1,7 @@
 // Bad input while a good call runs: what can be recorded is recorded and flagged, what cannot is refused and
 // counted, and the good call does not notice.
 #include <arpa/inet.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -204,6 +205,21 @@ TEST_F(BadInputTest, AReplicationClientWithoutACertificateIsRefusedByTls) {
   ASSERT_TRUE(truth_.ok()) << truth_.status();
   ASSERT_TRUE(cluster_->WaitUntilSettled(1, absl::Seconds(60)));
   ExpectEveryPayloadByte(*cluster_, *truth_);
+}
+
+TEST_F(BadInputTest, WhoeverNeverSaysWhoHeIsHoldsNoConnectionOfTheCoordinator) {
+  const std::string address = cluster_->coordinator_address();
+  const sockaddr_in to{
+      .sin_family = AF_INET,
+      .sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)))),
+      .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  const int silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(connect(silent, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
+  pollfd closed{.fd = silent, .events = POLLIN};
+  EXPECT_EQ(poll(&closed, 1, /*timeout_ms=*/60'000), 1);
+  char byte = 0;
+  EXPECT_LE(read(silent, &byte, 1), 0);
+  close(silent);
 }
 
 // A06 in small: whoever is not compliance hears nothing, and the refusal is counted.
