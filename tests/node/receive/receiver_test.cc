@@ -15,6 +15,7 @@
 #include "node/receive/ephemeral_ports.h"
 #include "node/receive/media_socket.h"
 #include "node/receive/port_pool.h"
+#include "node/receive/receive_batch.h"
 #include "tests/support/support.h"
 
 namespace turret::node {
@@ -78,10 +79,23 @@ class Spooled final : public RecordVisitor {
 
 class ReceiverTest : public ::testing::Test {
  protected:
-  // The kernel takes times while some socket wants them: it must not stop and start between two tests.
+  // The kernel takes times while some socket wants them: it must not stop and start between two tests, and
+  // begins some time after it was asked to.
   static void SetUpTestSuite() {
     times_on_ = new MediaSocket(
         *MediaSocket::Bind(*BindAddress::Parse(AddressOfThisProcess()), /*port=*/0, /*buffer_bytes=*/65536));
+    sockaddr_in own{};
+    socklen_t length = sizeof own;
+    getsockname(times_on_->fd(), reinterpret_cast<sockaddr*>(&own), &length);
+    Sender sender;
+    ReceiveBatch batch;
+    ASSERT_TRUE(WaitUntil([&] {
+      sender.Send(ntohs(own.sin_port), "is its time taken when it comes, or when it is read?");
+      const int64_t sent = absl::ToUnixNanos(SystemClock().Utc());
+      batch.Clear();
+      batch.ReceiveFrom(times_on_->fd(), StreamId{}, /*fallback_utc_ns=*/sent + 1);
+      return !batch.datagrams().empty() && batch.datagrams().back().arrival_utc_ns <= sent;
+    }));
   }
   static void TearDownTestSuite() { delete times_on_; }
   void Create() {
