@@ -12,9 +12,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "node/receive/byte_budget.h"
-#include "node/receive/ephemeral_ports.h"
 #include "node/receive/media_socket.h"
-#include "node/receive/port_pool.h"
 #include "node/receive/receive_batch.h"
 #include "tests/support/support.h"
 
@@ -389,25 +387,6 @@ TEST_F(ReceiverTest, APortOfSomebodyElseIsReopenedWhenItIsFree) {
   EXPECT_TRUE(receiver_->Reopen(other, port).ok());
 }
 
-TEST(MediaSocketTest, ABufferThatHoldsLessThan5SecondsOfG711IsWarnedOf) {
-  EXPECT_EQ(WarnOfSmallBuffer(2 * 1024 * 1024), "");
-  EXPECT_EQ(WarnOfSmallBuffer(576'000), "");
-  // Twice net.core.rmem_max as Debian has it.
-  EXPECT_THAT(WarnOfSmallBuffer(425'984),
-              AllOf(::testing::HasSubstr("3.7 s"), ::testing::HasSubstr("576000")));
-}
-
-TEST(EphemeralPortsTest, MediaPortsInThemAreWarnedOf) {
-  const auto ephemeral = ParsePortRange("32768\t60999\n");
-  ASSERT_TRUE(ephemeral.has_value());
-  EXPECT_EQ(WarnOfEphemeralPorts({20000, 31999}, *ephemeral), "");
-  EXPECT_EQ(WarnOfEphemeralPorts({61000, 65535}, *ephemeral), "");
-  EXPECT_THAT(WarnOfEphemeralPorts({30000, 40000}, *ephemeral), ::testing::HasSubstr("30000 to 40000"));
-  EXPECT_NE(WarnOfEphemeralPorts({60999, 65535}, *ephemeral), "");
-  for (const char* const text : {"", "32768", "a b", "5 4", "1 2 3", "1 70000"})
-    EXPECT_FALSE(ParsePortRange(text).has_value()) << text;
-}
-
 TEST_F(ReceiverTest, AnAddressOrRangeThatIsNoneIsRefused) {
   Create();
   options_.bind_address = "localhost";
@@ -415,16 +394,6 @@ TEST_F(ReceiverTest, AnAddressOrRangeThatIsNoneIsRefused) {
   options_.bind_address = "127.0.0.1";
   options_.port_max = options_.port_min;
   EXPECT_TRUE(absl::IsInvalidArgument(Receiver::Create(options_, *spool_, metrics_).status()));
-}
-
-TEST(PortPoolTest, GivesEvenPortsWithTheirNeighbourInRange) {
-  PortPool pool(101, 106, absl::Seconds(1));
-  EXPECT_EQ(pool.Take(absl::ZeroDuration()), 102);
-  EXPECT_EQ(pool.Take(absl::ZeroDuration()), 104);
-  EXPECT_EQ(pool.Take(absl::ZeroDuration()), std::nullopt);
-  PortPool last(65534, 65535, absl::Seconds(1));
-  EXPECT_EQ(last.Take(absl::ZeroDuration()), 65534);
-  EXPECT_EQ(last.Take(absl::ZeroDuration()), std::nullopt);
 }
 
 }  // namespace
