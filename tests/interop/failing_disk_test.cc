@@ -4,7 +4,9 @@
 #include <signal.h>
 
 #include <array>
+#include <filesystem>
 #include <iostream>
+#include <memory>
 
 #include "fmt/format.h"
 #include "gtest/gtest.h"
